@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * clock.h - the two clocks, in nanoseconds.
+ */
+#ifndef BASE_CLOCK_H
+#define BASE_CLOCK_H
+
+#include <stdint.h>
+
+/* Since some fixed point; never jumps. For intervals and deadlines. */
+uint64_t clock_mono_ns(void);
+
+/* Since 1970, negative before. For time stamps. */
+int64_t clock_real_ns(void);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * tmpdir.h - a directory for one test, under $TMPDIR or /tmp.
+ */
+#ifndef TESTS_LIB_TMPDIR_H
+#define TESTS_LIB_TMPDIR_H
+
+struct tmpdir {
+	char path[256];
+	int fd; /* open on the directory */
+};
+
+/* Makes it; ends the test when it cannot. */
+void tmpdir_init(struct tmpdir *t);
+
+/* Removes it with all that is in it. */
+void tmpdir_release(struct tmpdir *t);
+
+#endif

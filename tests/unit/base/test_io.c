@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_io.c - tests of src/base/io.c.
+ */
+#include "unit/base/suites.h"
+
+#include "base/io.h"
+#include "base/report.h"
+#include "lib/suite.h"
+#include "lib/tmpdir.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+static int make_file(const struct tmpdir *dir, const char *name)
+{
+	int fd = io_open(dir->fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	ck_assert_int_ge(fd, 0);
+	return fd;
+}
+
+START_TEST(open_says_why_not)
+{
+	struct tmpdir dir;
+	int fd;
+
+	tmpdir_init(&dir);
+	ck_rc(io_open(dir.fd, "none", O_RDONLY, 0), -ENOENT);
+	fd = make_file(&dir, "a");
+	ck_assert_int_ne(fcntl(fd, F_GETFD) & FD_CLOEXEC, 0);
+	ck_rc(io_open(dir.fd, "a", O_RDWR | O_CREAT | O_EXCL, 0600), -EEXIST);
+	ck_ok(io_close(fd));
+	ck_rc(io_close(fd), -EBADF);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(open_follows_no_link)
+{
+	struct tmpdir dir;
+
+	tmpdir_init(&dir);
+	ck_ok(io_close(make_file(&dir, "a")));
+	ck_ok(symlinkat("a", dir.fd, "link"));
+	ck_rc(io_open(dir.fd, "link", O_RDONLY, 0), -ELOOP);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(reads_end_at_the_end)
+{
+	char buf[8] = "-------";
+	struct tmpdir dir;
+	int fd;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	ck_rc(io_pread(fd, buf, sizeof(buf), 0), 0);
+	ck_ok(io_pwrite(fd, "hello", 5, 0));
+	ck_rc(io_pread(fd, buf, 5, 0), 5);
+	ck_assert_mem_eq(buf, "hello--", 7);
+	ck_rc(io_pread(fd, buf, sizeof(buf), 3), 2);
+	ck_assert_mem_eq(buf, "lollo--", 7);
+	ck_rc(io_pread(fd, buf, sizeof(buf), 5), 0);
+	ck_rc(io_pread(fd, buf, 0, 0), 0);
+	ck_rc(io_pread(fd, buf, 1, UINT64_MAX), -EINVAL);
+	ck_ok(io_close(fd));
+	ck_rc(io_pread(fd, buf, 1, 0), -EBADF);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(short_file_is_damage)
+{
+	struct tmpdir dir;
+	char buf[8];
+	int fd;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	ck_ok(io_pwrite(fd, "hello", 5, 0));
+	ck_ok(io_pread_full(fd, buf, 5, 0));
+	report_silence(true);
+	ck_rc(io_pread_full(fd, buf, 6, 0), -EUCLEAN);
+	ck_rc(io_pread_full(fd, buf, 1, 5), -EUCLEAN);
+	report_silence(false);
+	ck_ok(io_pread_full(fd, buf, 0, 5));
+	ck_ok(io_close(fd));
+	ck_rc(io_pread_full(fd, buf, 1, 0), -EBADF);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(writes_leave_holes_and_grow)
+{
+	struct tmpdir dir;
+	uint64_t size = 0;
+	char buf[3];
+	int fd;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	ck_ok(io_pwrite(fd, "x", 1, 1000000));
+	ck_ok(io_size(fd, &size));
+	ck_assert_uint_eq(size, 1000001);
+	ck_ok(io_pread_full(fd, buf, 3, 999998));
+	ck_assert_mem_eq(buf, "\0\0x", 3);
+	ck_ok(io_pwrite(fd, "y", 0, 5000000));
+	ck_ok(io_ftruncate(fd, 10));
+	ck_ok(io_size(fd, &size));
+	ck_assert_uint_eq(size, 10);
+	ck_ok(io_fdatasync(fd));
+	ck_ok(io_fsync(fd));
+	ck_ok(io_close(fd));
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(failures_carry_errno)
+{
+	uint64_t size = 77;
+	struct tmpdir dir;
+	int fd;
+
+	tmpdir_init(&dir);
+	ck_ok(io_close(make_file(&dir, "a")));
+	fd = io_open(dir.fd, "a", O_RDONLY, 0);
+	ck_assert_int_ge(fd, 0);
+	ck_rc(io_pwrite(fd, "x", 1, 0), -EBADF);
+	ck_rc(io_ftruncate(fd, 1), -EINVAL);
+	ck_rc(io_allocate(fd, 0, 1), -EBADF);
+	ck_ok(io_close(fd));
+	ck_rc(io_size(fd, &size), -EBADF);
+	ck_assert_uint_eq(size, 77);
+	ck_rc(io_fsync(fd), -EBADF);
+	ck_rc(io_fdatasync(fd), -EBADF);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(full_device_is_told)
+{
+	int fd = io_open(AT_FDCWD, "/dev/full", O_WRONLY, 0);
+
+	ck_assert_int_ge(fd, 0);
+	ck_rc(io_pwrite(fd, "x", 1, 0), -ENOSPC);
+	ck_ok(io_close(fd));
+}
+END_TEST
+
+START_TEST(allocation_grows_the_file)
+{
+	struct tmpdir dir;
+	uint64_t size = 0;
+	int fd;
+	int rc;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	rc = io_allocate(fd, 0, 8192);
+	if (rc != -EOPNOTSUPP) {
+		ck_ok(rc);
+		ck_ok(io_size(fd, &size));
+		ck_assert_uint_eq(size, 8192);
+	}
+	ck_rc(io_allocate(fd, 0, 0), -EINVAL);
+	ck_ok(io_close(fd));
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(names_come_and_go)
+{
+	struct tmpdir dir;
+
+	tmpdir_init(&dir);
+	ck_ok(io_mkdir(dir.fd, "d", 0700));
+	ck_rc(io_mkdir(dir.fd, "d", 0700), -EEXIST);
+	ck_ok(io_close(make_file(&dir, "a")));
+	ck_ok(io_close(make_file(&dir, "b")));
+	ck_ok(io_rename(dir.fd, "a", "b"));
+	ck_rc(io_rename(dir.fd, "a", "b"), -ENOENT);
+	ck_ok(io_unlink(dir.fd, "b"));
+	ck_rc(io_unlink(dir.fd, "b"), -ENOENT);
+	ck_rc(io_unlink(dir.fd, "d"), -EISDIR);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(lock_has_one_holder)
+{
+	struct tmpdir dir;
+	int one;
+	int two;
+
+	tmpdir_init(&dir);
+	one = make_file(&dir, "a");
+	two = io_open(dir.fd, "a", O_RDWR, 0);
+	ck_assert_int_ge(two, 0);
+	ck_ok(io_lock(one));
+	ck_ok(io_lock(one));
+	ck_rc(io_lock(two), -EWOULDBLOCK);
+	ck_ok(io_close(one));
+	ck_ok(io_lock(two));
+	ck_ok(io_close(two));
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(space_and_chance)
+{
+	uint64_t n_free = 0;
+	uint64_t n_total = 0;
+	uint8_t a[600] = { 0 };
+	uint8_t b[600] = { 0 };
+	struct tmpdir dir;
+
+	tmpdir_init(&dir);
+	ck_ok(io_space(dir.fd, &n_free, &n_total));
+	ck_assert_uint_gt(n_total, 0);
+	ck_assert_uint_le(n_free, n_total);
+	ck_ok(io_random(a, sizeof(a)));
+	ck_ok(io_random(b, sizeof(b)));
+	ck_assert_mem_ne(a, b, sizeof(a));
+	ck_assert_mem_ne(a + 568, b + 568, 32);
+	ck_ok(io_random(NULL, 0));
+	tmpdir_release(&dir);
+	ck_rc(io_space(-1, &n_free, &n_total), -EBADF);
+}
+END_TEST
+
+Suite *suite_io(void)
+{
+	const TTest *const tests[] = {
+		open_says_why_not,
+		open_follows_no_link,
+		reads_end_at_the_end,
+		short_file_is_damage,
+		writes_leave_holes_and_grow,
+		failures_carry_errno,
+		full_device_is_told,
+		allocation_grows_the_file,
+		names_come_and_go,
+		lock_has_one_holder,
+		space_and_chance,
+	};
+
+	return suite_of("base/io", tests, ARRAY_LEN(tests), 20);
+}

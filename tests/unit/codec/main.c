@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * main.c - the unit tests of src/codec.
+ */
+#include "unit/codec/suites.h"
+
+#include "base/report.h"
+#include "lib/suite.h"
+
+int main(void)
+{
+	static const suite_maker suites[] = {
+		suite_glyph,  suite_primitive, suite_decode,
+		suite_encode, suite_probe,     NULL,
+	};
+
+	report_silence(true); /* the tests make damage by the thousand */
+	return suite_run(suites);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suites.h - the suites of src/codec.
+ */
+#ifndef TESTS_UNIT_CODEC_SUITES_H
+#define TESTS_UNIT_CODEC_SUITES_H
+
+#include <check.h>
+
+Suite *suite_decode(void);
+Suite *suite_encode(void);
+Suite *suite_glyph(void);
+Suite *suite_primitive(void);
+Suite *suite_probe(void);
+
+#endif
