@@ -129,19 +129,17 @@ static bool next_node(struct walk *w, size_t *ret_len)
 	uint64_t len = 0;
 	int rc;
 
-	while (w->n_levels > 0) {
-		level = &w->levels[w->n_levels - 1];
-		if (level->n_left > 0) {
-			level->n_left--;
-			rc = varint_get(&level->lens, &len);
-			assert(rc == 0); /* lengths_fit() read it before */
-			(void)rc;
-			*ret_len = (size_t)len;
-			return true;
-		}
+	while (w->n_levels > 0 && w->levels[w->n_levels - 1].n_left == 0)
 		w->n_levels--;
-	}
-	return false;
+	if (w->n_levels == 0)
+		return false;
+	level = &w->levels[w->n_levels - 1];
+	level->n_left--;
+	rc = varint_get(&level->lens, &len);
+	assert(rc == 0); /* lengths_fit() read it before */
+	(void)rc;
+	*ret_len = (size_t)len;
+	return true;
 }
 
 int decode_frame(struct decoder *d, struct span glyphs, uint8_t *dst,
@@ -149,7 +147,6 @@ int decode_frame(struct decoder *d, struct span glyphs, uint8_t *dst,
 {
 	struct walk w = {
 		.in = reader_of(glyphs),
-		.dst = dst,
 		.n_nodes = 1,
 	};
 	size_t len = raw_len;
@@ -157,6 +154,7 @@ int decode_frame(struct decoder *d, struct span glyphs, uint8_t *dst,
 
 	if (raw_len == 0 || raw_len > GLYPH_OUTPUT_MAX)
 		return corrupt("glyphs: a frame of %zu bytes", raw_len);
+	w.dst = dst;
 	do {
 		rc = decode_node(d, &w, len);
 		if (rc < 0)

@@ -30,7 +30,7 @@ size_t frame_table_put(const struct frame_chunk *chunks, size_t n,
 
 struct frame_view {
 	size_t n_chunks;
-	size_t raw_len;	    /* sum over the chunks */
+	size_t raw_len;     /* sum over the chunks */
 	struct span table;  /* the chunk entries, without the count */
 	struct span glyphs; /* the rest of the payload */
 };

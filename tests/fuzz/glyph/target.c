@@ -19,7 +19,7 @@
 
 enum {
 	TREE_HEAD_LEN = 4,
-	RAW_MASK = 0xfffff, /* longer frames would only be slower */
+	RAW_MASK = 0x3ffff, /* longer frames would only be slower */
 	N_EFFORTS = EFFORT_SMALL + 1,
 	SAMPLE_LEN = 3000,
 };
@@ -153,11 +153,12 @@ static size_t put_concat(unsigned n_levels, uint8_t *dst, size_t *ret_raw_len)
 
 static size_t put_fill(uint8_t *dst, size_t raw_len, size_t *ret_raw_len)
 {
-	size_t n = glyph_put(dst, GLYPH_PRIMITIVE, PRIM_FILL, 4);
+	static const uint8_t pattern[] = { 'f', 'i', 'l' };
+	size_t n = glyph_put(dst, GLYPH_PRIMITIVE, PRIM_FILL, sizeof(pattern));
 
-	memcpy(dst + n, "fill", 4);
+	memcpy(dst + n, pattern, sizeof(pattern));
 	*ret_raw_len = raw_len;
-	return n + 4;
+	return n + sizeof(pattern);
 }
 
 /* Seeds: a frame of each effort, a fill, concats of 1 to 4 levels, round

@@ -169,6 +169,7 @@ END_TEST
 /* A chain of `depth` - 1 concats: each holds the next and one byte. */
 static size_t build_chain(size_t depth)
 {
+	static const char letters[] = "abcdefghijklmnop";
 	uint64_t lens[2];
 	size_t i;
 
@@ -179,7 +180,7 @@ static size_t build_chain(size_t depth)
 		tree_concat(&tree, lens, 2);
 	}
 	for (i = 0; i < depth; i++)
-		tree_store(&tree, "abcdefghijklmnop" + i, 1);
+		tree_store(&tree, &letters[i], 1);
 	return depth;
 }
 

@@ -12,9 +12,10 @@
 #include <stdlib.h>
 
 enum {
-	GUARD_LEN = 64,
 	GUARD_BYTE = 0xa5,
 };
+
+#define GUARD_LEN ((size_t)64)
 
 void tree_add(struct tree *t, const void *bytes, size_t len)
 {

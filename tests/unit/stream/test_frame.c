@@ -29,35 +29,43 @@ static int parse(const uint8_t *bytes, size_t len, struct frame_view *ret)
 	return rc;
 }
 
+static void check_chunks(const struct frame_view *f,
+			 const struct frame_chunk *want)
+{
+	struct frame_cursor cursor;
+	struct frame_chunk chunk = { .id = 0 };
+	size_t raw_len = 0;
+	size_t i;
+
+	frame_walk(f, &cursor);
+	for (i = 0; i < f->n_chunks; i++) {
+		ck_assert(frame_next(&cursor, &chunk));
+		ck_assert(chunk.id == want[i].id &&
+			  chunk.hash == want[i].hash &&
+			  chunk.len == want[i].len);
+		raw_len += chunk.len;
+	}
+	ck_assert(!frame_next(&cursor, &chunk));
+	ck_assert_uint_eq(raw_len, f->raw_len);
+}
+
 static void check_round_trip(const struct frame_chunk *chunks, size_t n)
 {
-	size_t cap = frame_table_bound(n) + 3;
+	static const uint8_t glyphs[] = { 1, 2, 3 };
+	size_t cap = frame_table_bound(n) + sizeof(glyphs);
 	AUTO_FREE uint8_t *bytes = malloc(cap);
-	struct frame_cursor cursor;
-	struct frame_chunk chunk;
 	struct frame_view f;
-	size_t raw_len = 0;
-	size_t len, i;
+	size_t len;
 
 	ck_assert_ptr_nonnull(bytes);
 	len = frame_table_put(chunks, n, bytes);
 	ck_assert_uint_le(len, frame_table_bound(n));
-	memcpy(bytes + len, "xyz", 3);
-	ck_ok(parse(bytes, len + 3, &f));
+	memcpy(bytes + len, glyphs, sizeof(glyphs));
+	ck_ok(parse(bytes, len + sizeof(glyphs), &f));
 	ck_assert_uint_eq(f.n_chunks, n);
-	ck_assert_uint_eq(f.glyphs.len, 3);
-	ck_assert_mem_eq(f.glyphs.ptr, "xyz", 3);
-	frame_walk(&f, &cursor);
-	for (i = 0; i < n; i++) {
-		ck_assert(frame_next(&cursor, &chunk));
-		ck_assert_uint_eq(chunk.id, chunks[i].id);
-		ck_assert_uint_eq(chunk.hash, chunks[i].hash);
-		ck_assert_uint_eq(chunk.len, chunks[i].len);
-		raw_len += chunk.len;
-	}
-	ck_assert(!frame_next(&cursor, &chunk));
-	ck_assert(!frame_next(&cursor, &chunk));
-	ck_assert_uint_eq(f.raw_len, raw_len);
+	ck_assert_uint_eq(f.glyphs.len, sizeof(glyphs));
+	ck_assert_mem_eq(f.glyphs.ptr, glyphs, sizeof(glyphs));
+	check_chunks(&f, chunks);
 }
 
 START_TEST(one_chunk)
