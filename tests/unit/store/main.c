@@ -2,11 +2,17 @@
 /*
  * main.c - the unit tests of src/store.
  */
+#include "unit/store/suites.h"
+
 #include "lib/suite.h"
 
 int main(void)
 {
-	static const suite_maker suites[] = { NULL };
+	static const suite_maker suites[] = {
+		suite_superblock, suite_segment, suite_scan,  suite_log,
+		suite_ops,        suite_bank,    suite_cache, suite_store,
+		suite_commit,     suite_replay,  suite_fault, NULL,
+	};
 
 	return suite_run(suites);
 }

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bank.h - which chunks there are, in which frame, and how often referred to.
+ *
+ * Owns tables `chunk`, `content` and `frame`. New chunks and changed counts
+ * stay in memory until bank_flush(). Where a chunk lies within its frame is
+ * told by the frame itself, so a wrong row can never lead to wrong bytes.
+ * Threads: any; INDEX is held where a function says so.
+ * Errors: -ENOENT (no such chunk), -EUCLEAN, -ENOMEM, and those of db.h.
+ */
+#ifndef STORE_BANK_H
+#define STORE_BANK_H
+
+#include "store/pending.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+struct bank;
+
+/*
+ * chunk: where, and how many extents. content: finds a duplicate; the key is
+ * the low 47 bits of the hash. frame: id is the record's sequence, off8 its
+ * place / 8. A chunk that nobody refers to any more stays: a duplicate may
+ * revive it.
+ */
+#define BANK_SCHEMA                                                    \
+ "CREATE TABLE chunk(id INTEGER PRIMARY KEY, frame INTEGER NOT NULL, " \
+ "refs INTEGER NOT NULL);"                                             \
+ "CREATE TABLE content(key INTEGER NOT NULL, chunk INTEGER NOT NULL, " \
+ "PRIMARY KEY(key, chunk)) WITHOUT ROWID;"                             \
+ "CREATE TABLE frame(id INTEGER PRIMARY KEY, segment INTEGER NOT "     \
+ "NULL, off8 INTEGER NOT NULL, len INTEGER NOT NULL)"
+
+int bank_new(struct bank **ret);
+void bank_free(struct bank *b);
+
+/* Prepares statements on a connection. INDEX held. */
+int bank_attach(struct bank *b, struct db *db);
+
+/* Forgets all that is in memory only. INDEX held. */
+void bank_reset(struct bank *b);
+
+struct bank_frame {
+	struct frame_place place;
+	uint32_t raw_len;
+	enum encode_kind kind;
+	const struct frame_chunk *chunks;
+	size_t n_chunks; /* at most FRAME_CHUNKS_MAX */
+};
+
+/* A frame is in the log: from now on its chunks are found. */
+int bank_add(struct bank *b, const struct bank_frame *frame);
+
+/* The frame of a chunk, if memory knows it. */
+bool bank_locate(struct bank *b, uint64_t chunk, struct frame_place *ret);
+
+/* The frame of a chunk, from the index. INDEX held. */
+int bank_load(struct bank *b, uint64_t chunk, struct frame_place *ret);
+
+/* Lets bank_locate() know a frame's chunks: they were just decoded. */
+void bank_remember(struct bank *b, const struct frame_place *place,
+		   const uint64_t *chunks, size_t n);
+
+/* A chunk whose content may be that of the hash; 0: none. The first looks
+ * in memory, the second into the index with INDEX held. */
+uint64_t bank_candidate(struct bank *b, uint64_t hash);
+int bank_candidate_load(struct bank *b, uint64_t hash, uint64_t *ret);
+
+/* chunk_ref(). INDEX held. */
+int bank_ref(struct bank *b, uint64_t chunk, int64_t delta);
+
+/* References to a chunk. INDEX held. */
+int bank_refs(struct bank *b, uint64_t chunk, uint64_t *ret);
+
+/* Writes changed counts and all frames up to `seq` into the index, and adds
+ * them to `totals`. INDEX held. */
+int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals);
+
+/* Adds what waits for bank_flush() to `totals`. */
+void bank_pending_totals(struct bank *b, uint64_t *totals);
+
+/* Chunks and counts that wait for bank_flush(). */
+size_t bank_n_pending(struct bank *b);
+
+/* How a frame was encoded: the kind of its root glyph. */
+enum encode_kind bank_frame_kind(struct span glyphs);
+
+/* ---- for check: walks over the tables; INDEX held ------------------------ */
+
+/* The first frame row behind `after`. 1, 0: none. */
+int bank_next_frame(struct bank *b, uint64_t after, struct frame_place *ret);
+
+/* The first chunk row behind `after`: 1, 0: none. */
+int bank_next_chunk(struct bank *b, uint64_t after, uint64_t *ret,
+		    uint64_t *ret_refs);
+
+#endif

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cache.h - decoded frames, by frame: a byte budget, least recently used out.
+ *
+ * Who asks for a frame that is not there loads it; others that ask meanwhile
+ * wait for him. A frame in use stays, whatever the budget says.
+ * Threads: any. Knows frames, neither log nor bank.
+ */
+#ifndef STORE_CACHE_H
+#define STORE_CACHE_H
+
+#include "base/bytes.h"
+#include "base/pool.h"
+
+struct cache;
+
+struct cached_chunk {
+	uint64_t id;
+	uint32_t off; /* in the frame's raw bytes */
+	uint32_t len;
+};
+
+enum cached_state { CACHED_LOADING, CACHED_READY, CACHED_FAILED };
+
+/* A decoded frame. Immutable once it is READY, but for the cache's fields. */
+struct cached {
+	uint64_t frame;
+	uint8_t *raw; /* owned; cache_block() */
+	size_t raw_len;
+	struct cached_chunk *chunks; /* owned; malloc */
+	size_t n_chunks;
+	bool ascending; /* chunks' ids are */
+
+	struct cache *cache; /* immutable */
+
+	/* the cache's, under its lock */
+	enum cached_state state;
+	int rc;
+	unsigned n_refs;
+	struct cached *newer;
+	struct cached *older;
+};
+
+/* `budget`: bytes of raw frames. `blocks`: blocks of PARCEL_RAW_MAX, which
+ * outlive the cache. */
+int cache_new(size_t budget, struct pool *blocks, struct cache **ret);
+void cache_free(struct cache *c);
+
+/* Memory for a frame's raw bytes: a pool's block if that is nearly full. */
+uint8_t *cache_block(struct cache *c, size_t len);
+void cache_block_put(struct cache *c, uint8_t *block, size_t len);
+
+/* Whether a frame of this length lies in a block of the pool. */
+bool cache_pooled(const struct cache *c, size_t len);
+
+struct cache_loader {
+	/* Fills raw, raw_len, chunks, n_chunks. After a failure what is set
+	 * is freed by the cache. No lock held. */
+	int (*load)(void *ctx, struct cached *fill);
+	void *ctx;
+};
+
+/* The frame, pinned. Blocks while somebody loads it. -ENOMEM, or what the
+ * loader said. */
+int cache_get(struct cache *c, uint64_t frame, const struct cache_loader *l,
+	      struct cached **ret);
+
+/* Whether the frame is there, or on its way. */
+bool cache_has(struct cache *c, uint64_t frame);
+
+/* Adds a frame that was just made, pinned. Takes `raw` and `chunks` in all
+ * cases. NULL: there was no memory. */
+struct cached *cache_take_insert(struct cache *c, struct cached *made);
+
+/* Gives back a pin. NULL is fine. */
+void cache_put(struct cached *e);
+
+/* Orders the table, once it is filled. */
+void cached_index(struct cached *e);
+
+/* The bytes of a chunk. -ENOENT: not in this frame. */
+int cached_find(const struct cached *e, uint64_t chunk, struct span *ret);
+
+struct cache_stats {
+	uint64_t len;
+	uint64_t hits;
+	uint64_t misses;
+};
+void cache_stat(struct cache *c, struct cache_stats *ret);
+
+#endif

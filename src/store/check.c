@@ -1,0 +1,405 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * check.c - the whole log against itself, and the bank against the log.
+ *
+ * Segments are read in order, frames decoded. Rows of `frame` come in the
+ * order of the log, so both are walked side by side.
+ */
+#include "store/check.h"
+
+#include "base/error.h"
+#include "base/idmap.h"
+#include "store/ops.h"
+#include "store/scan.h"
+#include "store/state.h"
+#include "stream/frame.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { TEXT_MAX = 256 };
+
+struct checking {
+	struct store *s;
+	struct check_report *report;
+	struct context *x;
+	const struct idmap *refs;
+	uint64_t last;     /* segment */
+	uint64_t number;   /* segment at hand */
+	uint64_t next_seq; /* 0: any */
+	uint64_t last_commit;
+	struct commit_body group;
+	uint64_t seen_frame; /* the last row that was matched */
+	uint64_t n_chunks;   /* in frames */
+	uint64_t done;       /* bytes read */
+	uint64_t total;
+};
+
+void check_finding(struct check_report *r, const char *fmt, ...)
+{
+	char text[TEXT_MAX];
+	va_list ap;
+
+	r->n_findings++;
+	if (!r->finding)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	r->finding(r->ctx, text);
+}
+
+static unsigned long long ull(uint64_t v)
+{
+	return v;
+}
+
+/* ---- rows ---------------------------------------------------------------- */
+
+/* Rows of frames that the log passed by without holding them. */
+static int skip_rows(struct checking *c, uint64_t frame,
+		     struct frame_place *ret)
+{
+	int rc;
+
+	do {
+		index_lock(c->s);
+		rc = bank_next_frame(c->s->bank, c->seen_frame, ret);
+		index_unlock(c->s);
+		if (rc == 1 && ret->frame < frame) {
+			check_finding(c->report,
+				      "the index has a frame %llu that the "
+				      "log has not",
+				      ull(ret->frame));
+			c->seen_frame = ret->frame;
+		}
+	} while (rc == 1 && ret->frame < frame);
+	return rc;
+}
+
+/* The row of a frame that stands in the log at `place`. */
+static int check_frame_row(struct checking *c, const struct frame_place *place)
+{
+	struct frame_place row;
+	int rc = skip_rows(c, place->frame, &row);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || row.frame != place->frame) {
+		check_finding(c->report,
+			      "segment %llu @%llu: frame %llu is not in the "
+			      "index",
+			      ull(place->segment), ull(place->off),
+			      ull(place->frame));
+		return 0;
+	}
+	c->seen_frame = row.frame;
+	if (row.segment != place->segment || row.off != place->off ||
+	    row.payload_len != place->payload_len)
+		check_finding(c->report,
+			      "frame %llu is not where the index says",
+			      ull(row.frame));
+	return 0;
+}
+
+static int check_chunk_row(struct checking *c, uint64_t chunk,
+			   const struct frame_place *place)
+{
+	struct frame_place row;
+	int rc;
+
+	index_lock(c->s);
+	rc = bank_load(c->s->bank, chunk, &row);
+	index_unlock(c->s);
+	if (rc < 0 && rc != -ENOENT && rc != -EUCLEAN)
+		return rc;
+	if (rc < 0 || row.frame != place->frame)
+		check_finding(c->report,
+			      "chunk %llu: the index does not find it in "
+			      "frame %llu",
+			      ull(chunk), ull(place->frame));
+	return 0;
+}
+
+/* ---- records ------------------------------------------------------------- */
+
+static int check_chunks(struct checking *c, const struct frame_view *view,
+			const struct frame_place *place)
+{
+	struct frame_cursor cursor;
+	struct frame_chunk chunk;
+	int rc = 0;
+
+	frame_walk(view, &cursor);
+	while (rc == 0 && frame_next(&cursor, &chunk)) {
+		c->n_chunks++;
+		rc = check_chunk_row(c, chunk.id, place);
+	}
+	return rc;
+}
+
+static int check_frame(struct checking *c, const struct scan_record *rec)
+{
+	struct frame_place place = { rec->head.seq, c->number, rec->off,
+				     rec->head.payload_len };
+	struct buffer *raw = &c->x->raw;
+	struct frame_view view = { .n_chunks = 0 };
+	int rc = frame_parse(rec->payload, &view);
+
+	if (rc == 0) {
+		buffer_clear(raw);
+		rc = buffer_reserve(raw, view.raw_len);
+		if (rc < 0)
+			return rc;
+		rc = decode_frame(c->x->decoder, view.glyphs, raw->data,
+				  view.raw_len);
+	}
+	if (rc == 0)
+		rc = frame_verify(&view, span_of(raw->data, view.raw_len));
+	if (rc < 0 && !scan_is_bad(rc))
+		return rc;
+	if (rc < 0) {
+		check_finding(c->report,
+			      "segment %llu @%llu: frame %llu does not decode: "
+			      "%s",
+			      ull(c->number), ull(rec->off), ull(rec->head.seq),
+			      error_text(rc));
+		return check_frame_row(c, &place);
+	}
+	rc = check_frame_row(c, &place);
+	return rc < 0 ? rc : check_chunks(c, &view, &place);
+}
+
+static int check_ops(struct checking *c, const struct scan_record *rec)
+{
+	struct reader reader;
+	struct span batch = { NULL, 0 };
+	struct op op;
+	int rc = ops_unpack(c->x->decoder, rec->head.flags, rec->payload,
+			    &c->x->raw, &batch);
+
+	if (rc == 0) {
+		reader = reader_of(batch);
+		do {
+			rc = ops_next(&reader, &op);
+		} while (rc == 1);
+	}
+	if (rc < 0 && !scan_is_bad(rc))
+		return rc;
+	if (rc < 0)
+		check_finding(c->report,
+			      "segment %llu @%llu: operations that make no "
+			      "sense",
+			      ull(c->number), ull(rec->off));
+	return 0;
+}
+
+static void check_commit(struct checking *c, const struct scan_record *rec)
+{
+	struct commit_body body;
+
+	if (commit_body_get(rec->payload, &body) < 0 ||
+	    body.first_seq != c->group.first_seq ||
+	    body.n_records != c->group.n_records || body.hash != c->group.hash)
+		check_finding(c->report,
+			      "segment %llu @%llu: a commit that does not fit "
+			      "its records",
+			      ull(c->number), ull(rec->off));
+	c->group = (struct commit_body){ .n_records = 0 };
+	c->last_commit = rec->head.seq;
+}
+
+static void count_in(struct checking *c, const struct scan_record *rec)
+{
+	if (c->group.n_records == 0)
+		c->group.first_seq = rec->head.seq;
+	c->group.n_records++;
+	c->group.hash = log_group_hash(c->group.hash, rec->head.header_hash);
+}
+
+static int check_record(struct checking *c, const struct scan_record *rec)
+{
+	if (rec->head.seq != c->next_seq)
+		check_finding(c->report,
+			      "segment %llu @%llu: record %llu where %llu "
+			      "should be",
+			      ull(c->number), ull(rec->off), ull(rec->head.seq),
+			      ull(c->next_seq));
+	c->next_seq = rec->head.seq + 1;
+	switch (rec->head.type) {
+	case RECORD_FRAME:
+		count_in(c, rec);
+		return check_frame(c, rec);
+	case RECORD_OPS:
+		count_in(c, rec);
+		return check_ops(c, rec);
+	case RECORD_COMMIT:
+		check_commit(c, rec);
+		return 0;
+	case RECORD_FOOTER:
+		return 0;
+	case RECORD_CODEBOOK:
+	case RECORD_CHECKPOINT:
+		break;
+	}
+	check_finding(c->report,
+		      "segment %llu @%llu: a record of a newer "
+		      "format",
+		      ull(c->number), ull(rec->off));
+	return 0;
+}
+
+static void progress(struct checking *c, uint64_t at)
+{
+	if (c->report->progress)
+		c->report->progress(c->report->ctx, c->done + at, c->total);
+}
+
+/* After a bad place the next good record is looked for. */
+static int read_records(struct checking *c, struct scan *scan)
+{
+	struct scan_record rec;
+	bool resynced = false;
+	int rc;
+
+	while ((rc = scan_next(scan, &rec)) != 0) {
+		if (scan_is_bad(rc)) {
+			check_finding(c->report,
+				      "segment %llu @%llu: no whole record "
+				      "here: %s",
+				      ull(c->number), ull(scan->off),
+				      error_text(rc));
+			rc = scan_resync(scan, &rec);
+			resynced = rc == 1;
+		}
+		if (rc <= 0)
+			break;
+		if (resynced)
+			c->next_seq = rec.head.seq;
+		resynced = false;
+		rc = check_record(c, &rec);
+		if (rc < 0)
+			break;
+		progress(c, scan->off);
+	}
+	return rc;
+}
+
+static int check_segment(struct checking *c)
+{
+	struct segment *segment = NULL;
+	struct scan scan;
+	int rc = segments_get(c->s->segments, c->number, &segment);
+
+	if (rc < 0) {
+		check_finding(c->report, "segment %llu: %s", ull(c->number),
+			      rc == -ENOENT ? "it is missing" : error_text(rc));
+		return scan_is_bad(rc) || rc == -ENOENT ? 0 : rc;
+	}
+	if (segment->header.previous_commit != c->last_commit)
+		check_finding(c->report,
+			      "segment %llu: commits are missing before it",
+			      ull(c->number));
+	c->next_seq = segment->header.first_seq;
+	c->group = (struct commit_body){ .n_records = 0 };
+	rc = scan_init(&scan, segment, SEGMENT_HEADER_LEN);
+	/* Zeros may have been written ahead of the active segment's tail. */
+	if (c->s->log && c->number == c->s->position.segment)
+		scan.size = min_u64(scan.size, c->s->position.off);
+	if (rc == 0)
+		rc = read_records(c, &scan);
+	if (rc == 0 && c->group.n_records > 0)
+		check_finding(c->report,
+			      "segment %llu: records without a commit",
+			      ull(c->number));
+	c->done += scan.size;
+	scan_release(&scan);
+	segments_put(c->s->segments, segment);
+	return rc;
+}
+
+/* ---- counts -------------------------------------------------------------- */
+
+/* All chunk rows: their number, and what refers to them. */
+static int check_refs(struct checking *c)
+{
+	uint64_t chunk = 0;
+	uint64_t n_rows = 0;
+	uint64_t n_known = 0;
+	uint64_t refs = 0;
+	int rc;
+
+	for (;;) {
+		const uint64_t *counted;
+
+		index_lock(c->s);
+		rc = bank_next_chunk(c->s->bank, chunk, &chunk, &refs);
+		index_unlock(c->s);
+		if (rc != 1)
+			break;
+		n_rows++;
+		counted = c->refs ? idmap_find(c->refs, chunk) : NULL;
+		n_known += counted != NULL;
+		if (c->refs && refs != (counted ? *counted : 0))
+			check_finding(c->report,
+				      "chunk %llu: %llu references, the index "
+				      "says %llu",
+				      ull(chunk), ull(counted ? *counted : 0),
+				      ull(refs));
+	}
+	if (rc < 0)
+		return rc;
+	if (n_rows != c->n_chunks)
+		check_finding(c->report,
+			      "the log has %llu chunks, the index %llu",
+			      ull(c->n_chunks), ull(n_rows));
+	if (c->refs && n_known != c->refs->n_used)
+		check_finding(c->report,
+			      "%llu chunks are referred to, and not there",
+			      ull(c->refs->n_used - n_known));
+	return 0;
+}
+
+static int check_all(struct checking *c)
+{
+	struct frame_place row;
+	int rc = 0;
+
+	for (c->number = c->s->first_segment; rc == 0 && c->number <= c->last;
+	     c->number++)
+		rc = check_segment(c);
+	if (rc == 0)
+		rc = skip_rows(c, UINT64_MAX, &row);
+	return rc < 0 ? rc : check_refs(c);
+}
+
+int store_check(struct store *s, const struct idmap *refs,
+		struct check_report *report)
+{
+	struct checking c = { .s = s, .report = report, .refs = refs };
+	struct store_stats st = { .stored_len = 0 };
+	uint64_t first = 0;
+	int rc = 0;
+
+	/* Everything into the files, so that it is read from there. */
+	if (store_writable(s) == 0)
+		rc = index_commit(s);
+	if (rc == 0 && s->log)
+		rc = log_flush(s->log);
+	if (rc == 0)
+		rc = segments_range(s->segments, &first, &c.last);
+	if (rc == 0)
+		rc = store_stat(s, &st);
+	if (rc < 0)
+		return rc;
+	c.total = st.stored_len;
+	c.x = context_get(s->contexts);
+	if (!c.x)
+		return -ENOMEM;
+	rc = context_decoder(c.x);
+	if (rc == 0)
+		rc = check_all(&c);
+	context_put(s->contexts, c.x);
+	return rc;
+}

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * create.c - makes a store: its superblock comes last, by a rename.
+ */
+#include "store/state.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/io.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+
+enum { NS_PER_S = 1000000000 };
+
+/* 0: may stand in an empty directory. */
+static int judge_entry(const char *name)
+{
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
+	    strcmp(name, "lost+found") == 0)
+		return 0;
+	return strcmp(name, SUPERBLOCK_NAME) == 0 ? -EEXIST : -ENOTEMPTY;
+}
+
+/* -EEXIST: a store; -ENOTEMPTY: something else. */
+static int check_empty(int dir_fd)
+{
+	int fd = io_open(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct dirent *entry;
+	DIR *dir;
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)io_close(fd);
+		return -ENOMEM;
+	}
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
+		int judged = judge_entry(entry->d_name);
+
+		if (judged < 0 && rc != -EEXIST)
+			rc = judged;
+	}
+	if (errno != 0 && rc == 0)
+		rc = -errno;
+	(void)closedir(dir);
+	return rc;
+}
+
+static int write_superblock(int dir_fd, const struct superblock *sb)
+{
+	char text[SUPERBLOCK_LEN_MAX];
+	size_t len = superblock_put(sb, text);
+	AUTO_CLOSE int fd = io_open(dir_fd, SUPERBLOCK_NAME ".new",
+				    O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = io_pwrite(fd, text, len, 0);
+	if (rc == 0)
+		rc = io_fsync(fd);
+	if (rc == 0)
+		rc = io_rename(dir_fd, SUPERBLOCK_NAME ".new", SUPERBLOCK_NAME);
+	if (rc < 0)
+		(void)io_unlink(dir_fd, SUPERBLOCK_NAME ".new");
+	return rc;
+}
+
+static int make_superblock(const struct store_create_options *options,
+			   struct superblock *ret)
+{
+	const char *label = options->label ? options->label : "";
+	int rc = superblock_check_label(label);
+
+	*ret = (struct superblock){
+		.created = clock_real_ns() / NS_PER_S,
+	};
+	if (rc < 0)
+		return rc;
+	memcpy(ret->label, label, strlen(label) + 1);
+	rc = io_random(ret->uuid, sizeof(ret->uuid));
+	/* RFC 4122, version 4. */
+	ret->uuid[6] = (uint8_t)((ret->uuid[6] & 0x0f) | 0x40);
+	ret->uuid[8] = (uint8_t)((ret->uuid[8] & 0x3f) | 0x80);
+	return rc;
+}
+
+/* remove(3) takes empty directories; a name that is not there is fine. */
+static void undo(const char *path, int dir_fd, bool made)
+{
+	AUTO_FREE char *log = NULL;
+
+	if (asprintf(&log, "%s/" STORE_LOG_DIR, path) < 0)
+		log = NULL;
+	if (dir_fd >= 0) {
+		(void)io_unlink(dir_fd, SUPERBLOCK_NAME);
+		if (log)
+			(void)remove(log);
+	}
+	if (made)
+		(void)remove(path);
+}
+
+/* The directory's own entry. */
+static int sync_parent(const char *path)
+{
+	AUTO_FREE char *parent = NULL;
+	AUTO_CLOSE int fd = -1;
+
+	if (asprintf(&parent, "%s/..", path) < 0) {
+		parent = NULL;
+		return -ENOMEM;
+	}
+	fd = io_open(AT_FDCWD, parent, O_RDONLY | O_DIRECTORY, 0);
+	return fd < 0 ? fd : io_fsync(fd);
+}
+
+static int fill_dir(const char *path, int dir_fd, const struct superblock *sb)
+{
+	int rc = io_mkdir(dir_fd, STORE_LOG_DIR, 0700);
+
+	if (rc == 0)
+		rc = write_superblock(dir_fd, sb);
+	if (rc == 0)
+		rc = io_fsync(dir_fd);
+	return rc == 0 ? sync_parent(path) : rc;
+}
+
+int store_create(const char *path, const struct store_create_options *options)
+{
+	AUTO_CLOSE int dir_fd = -1;
+	struct superblock sb;
+	bool ours = false; /* what is in the directory */
+	bool made;
+	int rc = make_superblock(options, &sb);
+
+	if (rc < 0)
+		return rc;
+	rc = io_mkdir(AT_FDCWD, path, 0700);
+	made = rc == 0;
+	if (rc < 0 && rc != -EEXIST)
+		return rc;
+	dir_fd = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+	rc = dir_fd < 0 ? dir_fd : check_empty(dir_fd);
+	ours = rc == 0;
+	if (rc == 0)
+		rc = fill_dir(path, dir_fd, &sb);
+	if (rc < 0 && (made || ours))
+		undo(path, ours ? dir_fd : -1, made);
+	return rc;
+}

@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db.c - the edge to SQLite: its codes become errno here and nowhere else.
+ */
+#include "store/db_connection.h"
+
+#include "base/error.h"
+#include "base/report.h"
+
+#include <assert.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+enum { PAGE_LEN = 4096 };
+
+struct db_stmt {
+	struct db *db;
+	sqlite3_stmt *stmt;
+	struct db_stmt *next;
+	int bind_rc; /* the first failure of a bind since the last reset */
+};
+
+struct db {
+	sqlite3 *conn;
+	struct db_stmt *stmts; /* all of them */
+	uint64_t wal_pages;
+	bool open;    /* a transaction should be */
+	bool dead;    /* it was lost */
+	bool damaged; /* SQLite said so */
+};
+
+static int errno_of(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_ROW:
+	case SQLITE_DONE:
+		return 0;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_ERROR: /* a table is missing: another schema */
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+		return -EUCLEAN;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return -EWOULDBLOCK;
+	case SQLITE_IOERR:
+		return code == SQLITE_IOERR_NOMEM ? -ENOMEM : -EIO;
+	default:
+		return -EIO;
+	}
+}
+
+/* What no later statement can make good. */
+static bool is_damage(int code)
+{
+	return (code & 0xff) == SQLITE_CORRUPT ||
+	       (code & 0xff) == SQLITE_NOTADB || code == SQLITE_ERROR;
+}
+
+/* Translates a failure, says it, and kills the connection when the failure
+ * has ended the transaction. */
+static int failed(struct db *db, int code)
+{
+	int rc = errno_of(code);
+
+	if (rc == 0)
+		return 0;
+	if (is_damage(code))
+		db->damaged = true;
+	if (db->open && sqlite3_get_autocommit(db->conn))
+		db->dead = true;
+	if (rc == -EUCLEAN)
+		return corrupt("the index: %s", sqlite3_errmsg(db->conn));
+	report_error("the index: %s (%d)", sqlite3_errmsg(db->conn), code);
+	return rc;
+}
+
+static int on_wal(void *ctx, sqlite3 *conn, const char *name, int n_pages)
+{
+	struct db *db = ctx;
+
+	(void)conn;
+	(void)name;
+	db->wal_pages = (uint64_t)n_pages;
+	return SQLITE_OK;
+}
+
+static int configure(struct db *db)
+{
+	sqlite3 *conn = db->conn;
+
+	(void)sqlite3_extended_result_codes(conn, 1);
+	(void)sqlite3_db_config(conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(conn, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	(void)sqlite3_wal_hook(conn, on_wal, db);
+	/* The order matters: the page size before the WAL, exclusive mode
+	 * before the first access. */
+	return db_exec(db, "PRAGMA page_size = 4096;"
+			   "PRAGMA locking_mode = EXCLUSIVE;"
+			   "PRAGMA journal_mode = WAL;"
+			   "PRAGMA synchronous = NORMAL;"
+			   "PRAGMA cache_size = -16384;"
+			   "PRAGMA cache_spill = OFF;"
+			   "PRAGMA secure_delete = OFF;"
+			   "PRAGMA temp_store = MEMORY;"
+			   "PRAGMA mmap_size = 0;");
+}
+
+int db_open(const char *path, struct db **ret)
+{
+	struct db *db = calloc(1, sizeof(*db));
+	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
+		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+	int rc;
+
+	if (!db)
+		return -ENOMEM;
+	/* Counting memory costs a lock; too late after the first use. */
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+	rc = failed(db, sqlite3_open_v2(path, &db->conn, flags, NULL));
+	if (rc == 0)
+		rc = configure(db);
+	if (rc < 0) {
+		db_close(db);
+		return rc;
+	}
+	*ret = db;
+	return 0;
+}
+
+void db_close(struct db *db)
+{
+	int code;
+
+	if (!db)
+		return;
+	while (db->stmts)
+		db_stmt_free(db->stmts);
+	code = sqlite3_close(db->conn);
+	assert(code == SQLITE_OK);
+	(void)code;
+	free(db);
+}
+
+/* ---- statements ---------------------------------------------------------- */
+
+int db_prepare(struct db *db, const char *sql, struct db_stmt **ret)
+{
+	struct db_stmt *s = calloc(1, sizeof(*s));
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	rc = failed(db, sqlite3_prepare_v3(db->conn, sql, -1,
+					   SQLITE_PREPARE_PERSISTENT, &s->stmt,
+					   NULL));
+	if (rc < 0) {
+		free(s);
+		return rc;
+	}
+	s->db = db;
+	s->next = db->stmts;
+	db->stmts = s;
+	*ret = s;
+	return 0;
+}
+
+void db_stmt_free(struct db_stmt *s)
+{
+	struct db_stmt **link;
+
+	if (!s)
+		return;
+	for (link = &s->db->stmts; *link != s; link = &(*link)->next)
+		;
+	*link = s->next;
+	(void)sqlite3_finalize(s->stmt);
+	free(s);
+}
+
+static void bound(struct db_stmt *s, int code)
+{
+	if (code != SQLITE_OK && s->bind_rc == 0)
+		s->bind_rc = failed(s->db, code);
+}
+
+void db_bind_u64(struct db_stmt *s, int param, uint64_t v)
+{
+	bound(s, sqlite3_bind_int64(s->stmt, param + 1, (sqlite3_int64)v));
+}
+
+void db_bind_i64(struct db_stmt *s, int param, int64_t v)
+{
+	bound(s, sqlite3_bind_int64(s->stmt, param + 1, v));
+}
+
+void db_bind_blob(struct db_stmt *s, int param, struct span v)
+{
+	const void *ptr = v.len > 0 ? (const void *)v.ptr : "";
+
+	bound(s, sqlite3_bind_blob64(s->stmt, param + 1, ptr, v.len,
+				     SQLITE_STATIC));
+}
+
+int db_step(struct db_stmt *s)
+{
+	struct db *db = s->db;
+	int rc = s->bind_rc;
+	int code;
+
+	if (rc == 0 && db->dead)
+		rc = -EIO;
+	if (rc < 0) {
+		db_reset(s);
+		return rc;
+	}
+	code = sqlite3_step(s->stmt);
+	if (code == SQLITE_ROW)
+		return 1;
+	rc = code == SQLITE_DONE ? 0 : failed(db, code);
+	db_reset(s);
+	return rc;
+}
+
+void db_reset(struct db_stmt *s)
+{
+	(void)sqlite3_reset(s->stmt);
+	s->bind_rc = 0;
+}
+
+int db_run(struct db_stmt *s)
+{
+	int rc = db_step(s);
+
+	if (rc == 1)
+		db_reset(s);
+	return rc < 0 ? rc : 0;
+}
+
+uint64_t db_column_u64(struct db_stmt *s, int column)
+{
+	return (uint64_t)sqlite3_column_int64(s->stmt, column);
+}
+
+int64_t db_column_i64(struct db_stmt *s, int column)
+{
+	return sqlite3_column_int64(s->stmt, column);
+}
+
+struct span db_column_blob(struct db_stmt *s, int column)
+{
+	const void *ptr = sqlite3_column_blob(s->stmt, column);
+
+	return span_of(ptr, (size_t)sqlite3_column_bytes(s->stmt, column));
+}
+
+uint64_t db_n_changed(struct db *db)
+{
+	return (uint64_t)sqlite3_changes64(db->conn);
+}
+
+int db_exec(struct db *db, const char *sql)
+{
+	if (db->dead)
+		return -EIO;
+	return failed(db, sqlite3_exec(db->conn, sql, NULL, NULL, NULL));
+}
+
+/* ---- the connection ------------------------------------------------------ */
+
+int db_begin(struct db *db)
+{
+	int rc = db_exec(db, "BEGIN IMMEDIATE");
+
+	if (rc == 0)
+		db->open = true;
+	return rc;
+}
+
+int db_commit(struct db *db)
+{
+	int rc = db_exec(db, "COMMIT");
+
+	if (rc == 0)
+		db->open = false;
+	return rc;
+}
+
+int db_rollback(struct db *db)
+{
+	int rc = 0;
+
+	db->open = false;
+	db->dead = false;
+	if (!sqlite3_get_autocommit(db->conn))
+		rc = db_exec(db, "ROLLBACK");
+	return rc;
+}
+
+int db_checkpoint(struct db *db, bool truncate)
+{
+	int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE
+			    : SQLITE_CHECKPOINT_PASSIVE;
+	int n_wal = 0;
+	int n_done = 0;
+	int rc = failed(db, sqlite3_wal_checkpoint_v2(db->conn, NULL, mode,
+						      &n_wal, &n_done));
+
+	if (rc == 0 && n_wal == n_done)
+		db->wal_pages = 0;
+	return rc;
+}
+
+uint64_t db_wal_len(const struct db *db)
+{
+	return db->wal_pages * PAGE_LEN;
+}
+
+uint64_t db_cache_used(struct db *db)
+{
+	int now = 0;
+	int highest = 0;
+
+	(void)sqlite3_db_status(db->conn, SQLITE_DBSTATUS_CACHE_USED, &now,
+				&highest, 0);
+	return now > 0 ? (uint64_t)now : 0;
+}
+
+uint64_t db_file_len(struct db *db)
+{
+	struct db_stmt *s;
+	uint64_t n = 0;
+
+	if (db_prepare(db, "PRAGMA page_count", &s) < 0)
+		return 0;
+	if (db_step(s) == 1)
+		n = db_column_u64(s, 0);
+	db_stmt_free(s);
+	return n * PAGE_LEN;
+}
+
+bool db_damaged(const struct db *db)
+{
+	return db->damaged;
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * db_connection.h - the connection as its owner (index.c) sees it.
+ *
+ * A WAL database that we alone have open, with one transaction at a time. An
+ * error that ended the transaction kills the connection: whatever came after
+ * would read an older state. INDEX is held for all of it.
+ */
+#ifndef STORE_DB_CONNECTION_H
+#define STORE_DB_CONNECTION_H
+
+#include "store/db.h"
+
+/* Opens or makes the file; no symbolic link in `path`. */
+int db_open(const char *path, struct db **ret);
+
+/* Finalises all statements, rolls back, closes. NULL is fine. */
+void db_close(struct db *db);
+
+int db_begin(struct db *db);
+int db_commit(struct db *db);
+int db_rollback(struct db *db);
+
+/* Moves the WAL into the database file; with `truncate` all of it, and the
+ * WAL becomes empty. Outside of a transaction. */
+int db_checkpoint(struct db *db, bool truncate);
+
+/* Bytes in the WAL, as of the last commit. */
+uint64_t db_wal_len(const struct db *db);
+
+/* Bytes of SQLite's page cache in use. */
+uint64_t db_cache_used(struct db *db);
+
+/* Bytes of the database file. */
+uint64_t db_file_len(struct db *db);
+
+/* Whether SQLite found the file to be damaged. */
+bool db_damaged(const struct db *db);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * index.h - index.db: opening, its meta rows, its transactions.
+ *
+ * Owns table `meta`. The file is a view of the log: one that is missing,
+ * damaged or of another version is put aside and a new one is made.
+ * INDEX is held for all of it, or nobody else is there yet.
+ */
+#ifndef STORE_INDEX_H
+#define STORE_INDEX_H
+
+#include "store/db_connection.h"
+#include "store/store.h"
+
+enum {
+	INDEX_APPLICATION_ID = 0x53474D46,
+	INDEX_VERSION = 1,
+};
+
+/* What the index knows of itself: of the log, how far it is applied. */
+struct index_meta {
+	uint64_t applied_seq; /* of the last applied COMMIT; 0: none */
+	uint64_t segment;     /* the place behind that COMMIT */
+	uint64_t off;
+	uint64_t epoch;
+	uint64_t last_seq; /* the highest known */
+	uint64_t log_len;  /* bytes of the segments before `segment` */
+	uint64_t first_segment;
+	uint64_t next_ids[STORE_N_IDS];
+	int64_t totals[STORE_N_TOTALS];
+};
+
+struct index {
+	struct db *db;
+	struct db_stmt *meta_set;
+	char *path; /* owned */
+};
+
+/*
+ * Opens `dir`/index.db, makes it with `schema` when it is not there or no
+ * good. `ret_new`: it is new, so all of the log is to be replayed.
+ */
+int index_open(struct index *x, const char *dir, const char *schema,
+	       bool *ret_new);
+void index_close(struct index *x);
+
+/* Closes the file, puts it aside and makes a new one. */
+int index_replace(struct index *x, const char *schema);
+
+int index_load(struct index *x, struct index_meta *ret);
+int index_save(struct index *x, const struct index_meta *m);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * ops.h - the payload of OPS: operations, one after the other.
+ *
+ * FORMAT.md section 6. Pure.
+ */
+#ifndef STORE_OPS_H
+#define STORE_OPS_H
+
+#include "base/buffer.h"
+#include "codec/decode.h"
+#include "codec/encode.h"
+#include "stream/record_format.h"
+
+enum {
+	OP_STORE_FIRST = 1, /* the store's own */
+	OP_USER_FIRST = 64, /* the volume's */
+	OP_USER_LAST = 127,
+};
+
+/* Appends one operation. */
+int ops_put(struct buffer *b, uint8_t type, struct span body);
+
+struct op {
+	uint8_t type;
+	struct span body;
+};
+
+/* 1: an operation; 0: the end. -EUCLEAN. */
+int ops_next(struct reader *r, struct op *ret);
+
+/*
+ * What the record of a batch holds: the batch itself, or if that is smaller
+ * its packed form, in `packed`. `*ret_flags`: of the record.
+ */
+int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
+	     uint8_t *ret_flags, struct span *ret);
+
+/* The batch of a record's payload, in `room` if it was packed. -EUCLEAN. */
+int ops_unpack(struct decoder *d, uint8_t flags, struct span payload,
+	       struct buffer *room, struct span *ret);
+
+#endif

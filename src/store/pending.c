@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pending.c - two growing arrays and two maps into them.
+ */
+#include "store/pending.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { CAP_MIN = 256 };
+
+void pending_init(struct pending *p)
+{
+	*p = (struct pending){ .n_frames = 0 };
+	idmap_init(&p->by_id);
+	idmap_init(&p->by_key);
+}
+
+void pending_release(struct pending *p)
+{
+	free(p->frames);
+	free(p->chunks);
+	idmap_release(&p->by_id);
+	idmap_release(&p->by_key);
+	pending_init(p);
+}
+
+/* Room for `n` items of `size` bytes in all. */
+static int grow(void **items, size_t *cap, size_t n, size_t size)
+{
+	size_t want = *cap > CAP_MIN ? *cap : CAP_MIN;
+	void *wider;
+
+	if (n <= *cap)
+		return 0;
+	while (want < n)
+		want *= 2;
+	wider = realloc(*items, want * size);
+	if (!wider)
+		return -ENOMEM;
+	*items = wider;
+	*cap = want;
+	return 0;
+}
+
+static int reserve(struct pending *p, size_t n_chunks)
+{
+	void *frames = p->frames;
+	void *chunks = p->chunks;
+	int rc = grow(&frames, &p->cap_frames, p->n_frames + 1,
+		      sizeof(*p->frames));
+
+	p->frames = frames;
+	if (rc == 0)
+		rc = grow(&chunks, &p->cap_chunks, p->n_chunks + n_chunks,
+			  sizeof(*p->chunks));
+	p->chunks = chunks;
+	return rc;
+}
+
+int pending_add(struct pending *p, const struct pending_frame *frame,
+		const struct pending_chunk *chunks)
+{
+	size_t i;
+	int rc = reserve(p, frame->n_chunks);
+
+	for (i = 0; rc == 0 && i < frame->n_chunks; i++) {
+		rc = idmap_set(&p->by_id, chunks[i].id, p->n_chunks + i + 1);
+		if (rc == 0)
+			rc = idmap_set(&p->by_key, chunks[i].key, chunks[i].id);
+	}
+	if (rc < 0) {
+		/* An index past the end is "not here"; see pending_find(). */
+		return rc;
+	}
+	for (i = 0; i < frame->n_chunks; i++) {
+		p->chunks[p->n_chunks] = chunks[i];
+		p->chunks[p->n_chunks++].frame = p->n_frames;
+	}
+	p->frames[p->n_frames++] = *frame;
+	p->raw_len += frame->raw_len;
+	return 0;
+}
+
+struct pending_chunk *pending_find(const struct pending *p, uint64_t chunk)
+{
+	const uint64_t *at = idmap_find(&p->by_id, chunk);
+
+	if (!at || *at > p->n_chunks || p->chunks[*at - 1].id != chunk)
+		return NULL;
+	return &p->chunks[*at - 1];
+}
+
+static int move(const struct pending *p, uint64_t seq, bool behind,
+		struct pending *to)
+{
+	const struct pending_chunk *chunk = p->chunks;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < p->n_frames; i++) {
+		if ((p->frames[i].place.frame > seq) == behind)
+			rc = pending_add(to, &p->frames[i], chunk);
+		chunk += p->frames[i].n_chunks;
+	}
+	return rc;
+}
+
+int pending_split(struct pending *p, uint64_t seq, struct pending *later)
+{
+	struct pending keep;
+	size_t i = 0;
+	int rc;
+
+	while (i < p->n_frames && p->frames[i].place.frame <= seq)
+		i++;
+	if (i == p->n_frames)
+		return 0;
+	pending_init(&keep);
+	rc = move(p, seq, true, later);
+	if (rc == 0)
+		rc = move(p, seq, false, &keep);
+	if (rc < 0) {
+		pending_release(&keep);
+		pending_release(later);
+		return rc;
+	}
+	pending_release(p);
+	*p = keep;
+	return 0;
+}

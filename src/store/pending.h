@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pending.h - frames and chunks that the index does not hold yet.
+ *
+ * Part of the bank, which locks.
+ */
+#ifndef STORE_PENDING_H
+#define STORE_PENDING_H
+
+#include "base/idmap.h"
+#include "codec/encode.h"
+#include "stream/frame.h"
+
+/* Where a frame's record lies, and what it is. */
+struct frame_place {
+	uint64_t frame; /* the record's sequence; 0: none */
+	uint64_t segment;
+	uint64_t off; /* of the record's header */
+	uint32_t payload_len;
+};
+
+struct pending_frame {
+	struct frame_place place;
+	uint32_t raw_len;
+	uint32_t n_chunks;
+	enum encode_kind kind;
+};
+
+struct pending_chunk {
+	uint64_t id;
+	uint64_t key; /* of its content; bank_key() */
+	size_t frame; /* index into frames */
+	uint64_t refs;
+};
+
+struct pending {
+	struct pending_frame *frames; /* owned */
+	struct pending_chunk *chunks; /* owned */
+	size_t n_frames;
+	size_t n_chunks;
+	size_t cap_frames;
+	size_t cap_chunks;
+	uint64_t raw_len;    /* of all chunks */
+	struct idmap by_id;  /* chunk id -> index into chunks, + 1 */
+	struct idmap by_key; /* content key -> chunk id */
+};
+
+void pending_init(struct pending *p);
+void pending_release(struct pending *p);
+
+/* All or nothing. -ENOMEM. */
+int pending_add(struct pending *p, const struct pending_frame *frame,
+		const struct pending_chunk *chunks);
+
+/* NULL: not here. Valid until the next change. */
+struct pending_chunk *pending_find(const struct pending *p, uint64_t chunk);
+
+/* Moves the frames behind `seq` from `p` to the empty `later`. */
+int pending_split(struct pending *p, uint64_t seq, struct pending *later);
+
+#endif

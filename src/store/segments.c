@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segments.c - a table of open segment files under a leaf lock.
+ *
+ * Files are opened outside the lock; of two threads that open the same one,
+ * the later throws its descriptor away.
+ */
+#include "store/segments.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/idmap.h"
+#include "base/io.h"
+#include "base/sync.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+
+enum { OPEN_MAX_SEGMENTS = 128 };
+
+struct segments {
+	struct sync_mutex lock;
+	struct idmap open GUARDED_BY(lock); /* number -> struct segment * */
+	uint64_t clock GUARDED_BY(lock);
+	int log_fd;                     /* immutable */
+	uint8_t uuid[SEGMENT_UUID_LEN]; /* immutable */
+};
+
+int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
+		 struct segments **ret)
+{
+	struct segments *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return -ENOMEM;
+	sync_mutex_init(&t->lock, RANK_SEGMENTS);
+	idmap_init(&t->open);
+	t->log_fd = log_fd;
+	memcpy(t->uuid, uuid, SEGMENT_UUID_LEN);
+	*ret = t;
+	return 0;
+}
+
+static void segment_free(struct segment *s)
+{
+	(void)io_close(s->fd);
+	free(s);
+}
+
+void segments_free(struct segments *t)
+{
+	struct idmap_slot slot;
+	size_t cursor = 0;
+
+	if (!t)
+		return;
+	while (idmap_next(&t->open, &cursor, &slot))
+		segment_free((struct segment *)(uintptr_t)slot.value);
+	idmap_release(&t->open);
+	sync_mutex_release(&t->lock);
+	free(t);
+}
+
+/* Closes the one that was unused for longest, when there are too many. */
+static void evict_locked(struct segments *t) REQUIRES(t->lock)
+{
+	struct segment *oldest = NULL;
+	struct idmap_slot slot;
+	size_t cursor = 0;
+
+	if (t->open.n_used < OPEN_MAX_SEGMENTS)
+		return;
+	while (idmap_next(&t->open, &cursor, &slot)) {
+		struct segment *s = (struct segment *)(uintptr_t)slot.value;
+
+		if (s->n_refs == 0 && (!oldest || s->used < oldest->used))
+			oldest = s;
+	}
+	if (!oldest)
+		return;
+	(void)idmap_del(&t->open, oldest->header.number);
+	segment_free(oldest);
+}
+
+static struct segment *find_locked(struct segments *t, uint64_t number)
+	REQUIRES(t->lock)
+{
+	struct segment *s = idmap_ptr(&t->open, number);
+
+	if (s) {
+		s->n_refs++;
+		s->used = ++t->clock;
+	}
+	return s;
+}
+
+/* Takes ownership of `fd` also on failure. */
+static int adopt(struct segments *t, int fd, const struct segment_header *h,
+		 struct segment **ret)
+{
+	struct segment *s = malloc(sizeof(*s));
+	struct segment *old;
+	int rc = 0;
+
+	if (!s) {
+		(void)io_close(fd);
+		return -ENOMEM;
+	}
+	*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
+	sync_lock(&t->lock);
+	old = find_locked(t, h->number);
+	if (!old) {
+		evict_locked(t);
+		s->used = ++t->clock;
+		rc = idmap_set(&t->open, h->number, (uintptr_t)s);
+	}
+	sync_unlock(&t->lock);
+	if (rc == 0)
+		*ret = old ? old : s;
+	if (rc < 0 || old)
+		segment_free(s);
+	return rc;
+}
+
+static int read_header(struct segments *t, int fd, uint64_t number,
+		       struct segment_header *ret)
+{
+	uint8_t bytes[SEGMENT_HEADER_LEN];
+	ssize_t n = io_pread(fd, bytes, sizeof(bytes), 0);
+	int rc;
+
+	if (n < 0)
+		return (int)n;
+	rc = segment_header_get(span_of(bytes, (size_t)n), ret);
+	if (rc < 0)
+		return rc;
+	if (ret->number != number ||
+	    memcmp(ret->uuid, t->uuid, SEGMENT_UUID_LEN) != 0)
+		return corrupt("segment %llu: it belongs elsewhere",
+			       (unsigned long long)number);
+	return 0;
+}
+
+int segments_get(struct segments *t, uint64_t number, struct segment **ret)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	struct segment_header header;
+	AUTO_CLOSE int fd = -1;
+	struct segment *s;
+	int rc;
+
+	sync_lock(&t->lock);
+	s = find_locked(t, number);
+	sync_unlock(&t->lock);
+	if (s) {
+		*ret = s;
+		return 0;
+	}
+	segment_name(number, name);
+	fd = io_open(t->log_fd, name, O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	rc = read_header(t, fd, number, &header);
+	if (rc < 0)
+		return rc;
+	return adopt(t, steal_fd(&fd), &header, ret);
+}
+
+void segments_put(struct segments *t, struct segment *s)
+{
+	if (!s)
+		return;
+	sync_lock(&t->lock);
+	s->n_refs--;
+	sync_unlock(&t->lock);
+}
+
+void segments_ref(struct segments *t, struct segment *s)
+{
+	sync_lock(&t->lock);
+	s->n_refs++;
+	sync_unlock(&t->lock);
+}
+
+static int write_header(struct segments *t, int fd,
+			const struct segment_header *h)
+{
+	uint8_t bytes[SEGMENT_HEADER_LEN];
+	int rc;
+
+	segment_header_put(h, bytes);
+	rc = io_pwrite(fd, bytes, sizeof(bytes), 0);
+	if (rc == 0)
+		rc = io_fsync(fd);
+	if (rc == 0)
+		rc = io_fsync(t->log_fd);
+	return rc;
+}
+
+int segments_create(struct segments *t, const struct segment_header *h,
+		    struct segment **ret)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	segment_name(h->number, name);
+	fd = io_open(t->log_fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	if (fd < 0)
+		return fd;
+	rc = write_header(t, fd, h);
+	if (rc < 0) {
+		(void)io_unlink(t->log_fd, name);
+		return rc;
+	}
+	return adopt(t, steal_fd(&fd), h, ret);
+}
+
+int segments_cut(struct segments *t, uint64_t number, uint64_t len)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	segment_name(number, name);
+	fd = io_open(t->log_fd, name, O_RDWR, 0);
+	if (fd < 0)
+		return fd;
+	rc = io_ftruncate(fd, len);
+	return rc < 0 ? rc : io_fsync(fd);
+}
+
+int segments_remove(struct segments *t, uint64_t number)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	int rc;
+
+	segment_name(number, name);
+	rc = io_unlink(t->log_fd, name);
+	return rc < 0 ? rc : io_fsync(t->log_fd);
+}
+
+int segments_size(struct segments *t, uint64_t number, uint64_t *ret)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	AUTO_CLOSE int fd = -1;
+
+	segment_name(number, name);
+	fd = io_open(t->log_fd, name, O_RDONLY, 0);
+	return fd < 0 ? fd : io_size(fd, ret);
+}
+
+int segments_range(struct segments *t, uint64_t *ret_first, uint64_t *ret_last)
+{
+	int fd = io_open(t->log_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	uint64_t first = 0;
+	uint64_t last = 0;
+	struct dirent *entry;
+	DIR *dir;
+	int err;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		(void)io_close(fd);
+		return -ENOMEM;
+	}
+	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
+		uint64_t number = segment_number(entry->d_name);
+
+		if (number == 0)
+			continue;
+		if (first == 0 || number < first)
+			first = number;
+		last = max_u64(last, number);
+	}
+	err = errno;
+	(void)closedir(dir);
+	if (err != 0)
+		return -err;
+	*ret_first = first;
+	*ret_last = last;
+	return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * segments.h - the files in log/: open descriptors, a bounded number of them.
+ *
+ * Threads: any. Knows headers, not records.
+ * Errors: -ENOENT (no such segment), -EUCLEAN, -EBADMSG, -EOPNOTSUPP (its
+ * header), -EIO, -ENOSPC, -ENOMEM.
+ */
+#ifndef STORE_SEGMENTS_H
+#define STORE_SEGMENTS_H
+
+#include "store/segment.h"
+
+struct segments;
+
+/* An open segment file; pinned while somebody holds it. */
+struct segment {
+	struct segment_header header; /* immutable */
+	int fd;                       /* immutable */
+	unsigned n_refs;              /* the table's */
+	uint64_t used;                /* the table's */
+};
+
+/* `log_fd`: the directory log/, borrowed. */
+int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
+		 struct segments **ret);
+void segments_free(struct segments *t);
+
+/* Opens it for reading, unless it is open already. */
+int segments_get(struct segments *t, uint64_t number, struct segment **ret);
+void segments_put(struct segments *t, struct segment *s);
+
+/* One more reference on a segment that the caller holds. */
+void segments_ref(struct segments *t, struct segment *s);
+
+/*
+ * Makes a new file with this header, open for writing; file and directory
+ * entry are durable on return. -EEXIST. Leaves no file behind on failure.
+ */
+int segments_create(struct segments *t, const struct segment_header *h,
+		    struct segment **ret);
+
+/* Cuts the file of a segment that is not being written to `len`, durably. */
+int segments_cut(struct segments *t, uint64_t number, uint64_t len);
+
+/* Removes the file of a segment that nobody holds, durably. */
+int segments_remove(struct segments *t, uint64_t number);
+
+int segments_size(struct segments *t, uint64_t number, uint64_t *ret);
+
+/* Reads the directory: lowest and highest number; both 0 when there is none. */
+int segments_range(struct segments *t, uint64_t *ret_first, uint64_t *ret_last);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * state.h - struct store, for the files of this room only.
+ *
+ * The parts that stand alone (log, bank, cache, segments) do not know it;
+ * the files that tie them together (txn, commit, replay, chunk, ingest,
+ * space, check) do.
+ */
+#ifndef STORE_STATE_H
+#define STORE_STATE_H
+
+#include "base/sync.h"
+#include "base/workers.h"
+#include "store/bank.h"
+#include "store/cache.h"
+#include "store/context.h"
+#include "store/index.h"
+#include "store/log.h"
+#include "store/segments.h"
+#include "store/store.h"
+#include "store/superblock.h"
+
+#include <stdatomic.h>
+
+/* For functions that take or give back a lock across their end. */
+#define LOCK_UNCHECKED SYNC_ATTR(no_thread_safety_analysis)
+
+#define STORE_LOG_DIR "log"
+
+struct ingest;
+struct housekeeping;
+
+/* Changes that are not in the log yet. INDEX. */
+struct txn {
+	struct buffer batch;  /* operations */
+	struct buffer packed; /* scratch */
+	struct encoder *encoder;
+	bool sealing; /* before_batch is running */
+	bool spilled; /* part of the open transaction is in the log */
+};
+
+/* Who makes things durable. */
+struct commit {
+	struct sync_mutex lock; /* SYNC */
+	struct sync_cond done;
+	bool leading GUARDED_BY(lock);
+	uint64_t durable GUARDED_BY(lock); /* mark */
+};
+
+/* Which bytes were accepted, and may still have to be written. */
+struct space {
+	struct sync_mutex lock;             /* LEAF */
+	uint64_t free_len GUARDED_BY(lock); /* of the disk, a moment ago */
+	uint64_t total_len GUARDED_BY(lock);
+	uint64_t asked_ns GUARDED_BY(lock); /* when; 0: never */
+	uint64_t asked_at GUARDED_BY(lock); /* `accepted` then */
+	uint64_t accepted GUARDED_BY(lock); /* bytes, ever */
+	uint64_t settled GUARDED_BY(lock);  /* written or dropped */
+	uint64_t aged[4] GUARDED_BY(lock);  /* `accepted` 1..4 s ago */
+	bool reserve_there GUARDED_BY(lock);
+};
+
+struct store {
+	char *path; /* resolved */
+	int dir_fd;
+	int log_fd; /* the directory log/ */
+	int lock_fd;
+	struct superblock superblock;
+	struct store_options options;   /* defaults filled in */
+	struct store_handlers handlers; /* immutable */
+	struct store_opened opened;     /* immutable once open */
+
+	/* atomic: flags and counters; each stands for itself. */
+	atomic_bool failed; /* a write failed: what the index holds is ahead */
+	atomic_bool read_only; /* failed, or opened so */
+	atomic_uint_fast64_t mark;
+	atomic_uint_fast64_t n_ops; /* since the last index commit */
+	atomic_uint_fast64_t next_ids[STORE_N_IDS];
+	atomic_int_fast64_t totals[STORE_N_TOTALS];
+	atomic_uint_fast64_t index_len;
+
+	struct segments *segments;
+	struct contexts *contexts;
+	struct pool *blocks; /* of PARCEL_RAW_MAX */
+	struct cache *cache;
+	struct bank *bank;
+	struct log *log; /* NULL: opened read-only */
+	struct ingest *ingest;
+	struct workers *prefetchers;
+	struct housekeeping *housekeeping; /* NULL: not started */
+	struct commit commit;
+	struct space space;
+
+	struct sync_mutex index_mutex; /* INDEX; all below */
+	struct index index;
+	struct txn txn;
+	struct log_commit position; /* the last COMMIT that is applied */
+	uint64_t old_len;           /* bytes of earlier mounts' segments */
+	uint64_t old_n;             /* their number */
+	uint64_t first_segment;
+	uint64_t epoch;
+	uint64_t last_seq;        /* highest of earlier mounts */
+	uint64_t position_before; /* bytes of segments before position's */
+};
+
+/* txn.c */
+int txn_init(struct store *s);
+void txn_release(struct store *s);
+int txn_apply(struct store *s, uint8_t type, struct span body);
+int txn_seal(struct store *s); /* INDEX held */
+
+/* commit.c */
+void commit_init(struct store *s);
+void commit_release(struct store *s);
+int index_commit(struct store *s);
+int index_write(struct store *s, bool truncate); /* INDEX held */
+
+/* housekeeping.c */
+void housekeeping_kick(struct store *s);
+void housekeeping_end(struct store *s);
+
+/* ingest.c */
+int ingest_start(struct store *s);
+void ingest_end(struct store *s);
+
+/* chunk.c */
+int chunk_load(struct store *s, struct context *x,
+	       const struct frame_place *place, struct cached *fill);
+
+/* space.c */
+void space_init(struct store *s);
+void space_release(struct store *s);
+void space_make_reserve(struct store *s);
+bool space_make_room(void *store);
+void space_settle(struct store *s, size_t len);
+void space_tick(struct store *s);
+
+#endif

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * store.c - opens and closes stores.
+ *
+ * Opening, in this order: directory, superblock, lock, segments, memory,
+ * index, replay, log, workers. Closing goes the other way. A store that is
+ * half open is closed by the same function.
+ */
+#include "store/store.h"
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/io.h"
+#include "base/report.h"
+#include "store/ingest.h"
+#include "store/replay.h"
+#include "store/state.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#define LOCK_NAME "lock"
+
+enum {
+	COMMIT_SECONDS = 5,
+	CACHE_LEN = 64 << 20,
+	BLOCKS_KEEP = 64,
+	PREFETCH_THREADS = 2,
+	PREFETCH_QUEUE = 64,
+};
+
+/* ---- failing ------------------------------------------------------------- */
+
+void store_fail(struct store *s, int err, const char *what)
+{
+	if (err == -EROFS || atomic_exchange(&s->failed, true))
+		return;
+	atomic_store(&s->read_only, true);
+	report_error("%s: %s; the store is read-only from now on", what,
+		     error_text(err));
+}
+
+int store_writable(const struct store *s)
+{
+	return atomic_load(&s->read_only) ? -EROFS : 0;
+}
+
+/* ---- the lock ------------------------------------------------------------ */
+
+static int take_lock(struct store *s)
+{
+	int rc;
+
+	s->lock_fd = io_open(s->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0600);
+	if (s->lock_fd < 0)
+		return s->lock_fd;
+	rc = io_lock(s->lock_fd);
+	return rc == -EAGAIN ? -EWOULDBLOCK : rc;
+}
+
+int store_holder(const char *path, char *text, size_t cap)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_CLOSE int fd = -1;
+	ssize_t n;
+	int rc;
+
+	if (asprintf(&name, "%s/" LOCK_NAME, path) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	fd = io_open(AT_FDCWD, name, O_RDWR, 0);
+	if (fd < 0)
+		return fd;
+	rc = io_lock(fd);
+	if (rc != -EWOULDBLOCK)
+		return rc < 0 ? rc : -ENOENT;
+	n = io_pread(fd, text, cap - 1, 0);
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
+	return 0;
+}
+
+int store_describe(struct store *s, const char *text)
+{
+	int rc = io_ftruncate(s->lock_fd, 0);
+
+	if (rc < 0)
+		return rc;
+	return io_pwrite(s->lock_fd, text, strlen(text), 0);
+}
+
+static int describe_self(struct store *s)
+{
+	char text[32];
+
+	(void)snprintf(text, sizeof(text), "pid %d", (int)getpid());
+	return store_describe(s, text);
+}
+
+/* ---- opening ------------------------------------------------------------- */
+
+static struct store *store_new(const struct store_options *options,
+			       const struct store_handlers *handlers)
+{
+	struct store *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->dir_fd = -1;
+	s->log_fd = -1;
+	s->lock_fd = -1;
+	s->options = *options;
+	if (s->options.commit_seconds == 0)
+		s->options.commit_seconds = COMMIT_SECONDS;
+	if (s->options.cache_len == 0)
+		s->options.cache_len = CACHE_LEN;
+	s->handlers = *handlers;
+	sync_mutex_init(&s->index_mutex, RANK_INDEX);
+	commit_init(s);
+	space_init(s);
+	return s;
+}
+
+static int read_superblock(struct store *s)
+{
+	uint8_t text[SUPERBLOCK_LEN_MAX + 1];
+	AUTO_CLOSE int fd = io_open(s->dir_fd, SUPERBLOCK_NAME, O_RDONLY, 0);
+	ssize_t n;
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	n = io_pread(fd, text, sizeof(text), 0);
+	if (n < 0)
+		return (int)n;
+	rc = superblock_parse(span_of(text, (size_t)n), &s->superblock);
+	if (rc == 0 && s->superblock.incompat != 0)
+		rc = -EOPNOTSUPP;
+	return rc;
+}
+
+static int open_dir(struct store *s, const char *path)
+{
+	int rc;
+
+	s->path = realpath(path, NULL);
+	if (!s->path)
+		return errno == ENOMEM ? -ENOMEM : -ENOENT;
+	s->dir_fd = io_open(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
+	if (s->dir_fd < 0)
+		return s->dir_fd == -ENOTDIR ? -ENOENT : s->dir_fd;
+	rc = read_superblock(s);
+	if (rc == 0)
+		rc = take_lock(s);
+	if (rc == 0)
+		rc = describe_self(s);
+	if (rc < 0)
+		return rc;
+	s->log_fd =
+		io_open(s->dir_fd, STORE_LOG_DIR, O_RDONLY | O_DIRECTORY, 0);
+	return s->log_fd < 0 ? s->log_fd : 0;
+}
+
+static int make_parts(struct store *s)
+{
+	int rc = segments_new(s->log_fd, s->superblock.uuid, &s->segments);
+
+	if (rc == 0)
+		rc = contexts_new(&s->contexts);
+	if (rc == 0)
+		rc = pool_new(PARCEL_RAW_MAX, BLOCKS_KEEP, &s->blocks);
+	if (rc == 0)
+		rc = cache_new(s->options.cache_len, s->blocks, &s->cache);
+	if (rc == 0)
+		rc = bank_new(&s->bank);
+	if (rc == 0)
+		rc = txn_init(s);
+	return rc;
+}
+
+/* Prepares all statements and begins the transaction. */
+static int attach(struct store *s)
+{
+	struct db *db = s->index.db;
+	int rc = bank_attach(s->bank, db);
+
+	if (rc == 0 && s->handlers.attach)
+		rc = s->handlers.attach(s->handlers.ctx, db);
+	return rc == 0 ? db_begin(db) : rc;
+}
+
+/* Replays; an index that turns out damaged is replaced, once. */
+static int catch_up(struct store *s, struct replayed *ret)
+{
+	bool cut = !s->options.read_only && s->superblock.ro_compat == 0;
+	int rc = attach(s);
+
+	if (rc == 0)
+		rc = replay_run(s, cut, ret);
+	if (rc != -EUCLEAN || !db_damaged(s->index.db))
+		return rc;
+	bank_reset(s->bank);
+	rc = index_replace(&s->index, s->handlers.schema);
+	if (rc == 0)
+		rc = attach(s);
+	if (rc == 0)
+		rc = replay_run(s, cut, ret);
+	s->opened.rebuilt = true;
+	return rc;
+}
+
+static void note_opened(struct store *s, const struct replayed *r, bool new)
+{
+	s->opened.rebuilt = (s->opened.rebuilt || new) && r->any;
+	s->opened.replayed = r->applied && !s->opened.rebuilt;
+	if (r->damage)
+		s->opened.read_only = r->damage;
+	else if (s->superblock.ro_compat != 0)
+		s->opened.read_only = "it has features that only a newer "
+				      "version may write";
+	else if (s->options.read_only)
+		s->opened.read_only = "it was asked for";
+	atomic_store(&s->read_only, s->opened.read_only != NULL);
+}
+
+static int open_log(struct store *s, const struct replayed *r)
+{
+	struct log_start start = {
+		.epoch = r->epoch + 1,
+		.next_seq = r->last_seq + 1,
+		.next_segment = r->last_segment + 1,
+		.last_commit = r->last_commit,
+		.make_room = space_make_room,
+		.ctx = s,
+	};
+
+	if (s->opened.read_only)
+		return 0;
+	memcpy(start.uuid, s->superblock.uuid, sizeof(start.uuid));
+	s->epoch = start.epoch;
+	space_make_reserve(s);
+	return log_new(s->segments, &start, &s->log);
+}
+
+static int open_index(struct store *s)
+{
+	struct replayed r = { .damage = NULL };
+	bool new = false;
+	int rc;
+
+	index_lock(s);
+	rc = index_open(&s->index, s->path, s->handlers.schema, &new);
+	if (rc == 0)
+		rc = catch_up(s, &r);
+	if (rc == 0) {
+		note_opened(s, &r, new);
+		atomic_store(&s->index_len, db_file_len(s->index.db) +
+						    db_wal_len(s->index.db));
+		rc = open_log(s, &r);
+	}
+	index_unlock(s);
+	return rc;
+}
+
+static int open_all(struct store *s, const char *path)
+{
+	int rc = open_dir(s, path);
+
+	if (rc == 0)
+		rc = make_parts(s);
+	if (rc == 0)
+		rc = open_index(s);
+	if (rc == 0)
+		rc = ingest_start(s);
+	if (rc == 0)
+		rc = workers_new("readahead", PREFETCH_THREADS, PREFETCH_QUEUE,
+				 &s->prefetchers);
+	return rc;
+}
+
+/* ---- closing ------------------------------------------------------------- */
+
+static void close_fd(int fd)
+{
+	if (fd >= 0)
+		(void)io_close(fd);
+}
+
+static void store_free(struct store *s)
+{
+	ingest_end(s);
+	workers_free(s->prefetchers);
+	index_close(&s->index);
+	log_free(s->log);
+	cache_free(s->cache);
+	bank_free(s->bank);
+	txn_release(s);
+	contexts_free(s->contexts);
+	pool_free(s->blocks);
+	segments_free(s->segments);
+	space_release(s);
+	commit_release(s);
+	sync_mutex_release(&s->index_mutex);
+	close_fd(s->log_fd);
+	close_fd(s->lock_fd);
+	close_fd(s->dir_fd);
+	free(s->path);
+	free(s);
+}
+
+int store_open(const char *path, const struct store_options *options,
+	       const struct store_handlers *handlers, struct store **ret)
+{
+	struct store *s = store_new(options, handlers);
+	int rc;
+
+	*ret = s;
+	if (!s)
+		return -ENOMEM;
+	rc = open_all(s, path);
+	if (rc < 0) {
+		store_free(s);
+		*ret = NULL;
+	}
+	return rc;
+}
+
+const struct store_opened *store_opened(const struct store *s)
+{
+	return &s->opened;
+}
+
+int store_dir_fd(const struct store *s)
+{
+	return s->dir_fd;
+}
+
+/* Everything into log and index; the log's last segment sealed. */
+static int settle(struct store *s)
+{
+	int rc;
+
+	if (atomic_load(&s->failed))
+		return -EIO;
+	if (!s->log)
+		return 0;
+	rc = index_commit(s);
+	if (rc == 0)
+		rc = log_seal(s->log);
+	if (rc < 0)
+		return rc;
+	index_lock(s);
+	rc = index_write(s, true);
+	index_unlock(s);
+	return rc;
+}
+
+int store_close(struct store *s)
+{
+	int rc;
+
+	ingest_drain(s);
+	workers_free(s->prefetchers);
+	s->prefetchers = NULL;
+	housekeeping_end(s);
+	rc = settle(s);
+	store_free(s);
+	return rc;
+}

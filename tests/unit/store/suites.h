@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suites.h - the suites of src/store.
+ */
+#ifndef TESTS_UNIT_STORE_SUITES_H
+#define TESTS_UNIT_STORE_SUITES_H
+
+#include <check.h>
+
+Suite *suite_bank(void);
+Suite *suite_cache(void);
+Suite *suite_commit(void);
+Suite *suite_fault(void);
+Suite *suite_log(void);
+Suite *suite_ops(void);
+Suite *suite_replay(void);
+Suite *suite_scan(void);
+Suite *suite_segment(void);
+Suite *suite_store(void);
+Suite *suite_superblock(void);
+
+#endif
