@@ -60,7 +60,8 @@ count_tests()
 # The logs that make check leaves in DIR.
 check_logs()
 {
-	find "$1/tests/unit" "$1/tests/fuzz" -name '*.log' -type f
+	find "$1/tests/unit" "$1/tests/fuzz" "$1/tests/model" \
+		"$1/tests/crash" -name '*.log' -type f
 }
 
 # run_check DIR: make check in DIR; ends with "N passed, F failed". Fails when a

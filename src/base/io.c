@@ -132,6 +132,11 @@ int io_allocate(int fd, uint64_t off, uint64_t len)
 	return rc;
 }
 
+void io_will_need(int fd, uint64_t off, uint64_t len)
+{
+	(void)posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
 int io_size(int fd, uint64_t *ret)
 {
 	struct stat st;

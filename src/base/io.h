@@ -35,6 +35,9 @@ int io_ftruncate(int fd, uint64_t len);
 /* Allocates blocks (mode 0 of fallocate(2)). */
 int io_allocate(int fd, uint64_t off, uint64_t len);
 
+/* Has the system read this range ahead; a hint that cannot fail. */
+void io_will_need(int fd, uint64_t off, uint64_t len);
+
 int io_size(int fd, uint64_t *ret);
 int io_mkdir(int dirfd, const char *name, unsigned mode);
 int io_unlink(int dirfd, const char *name);

@@ -19,7 +19,7 @@ enum encode_effort {
 	EFFORT_STORE,    /* as it is (constant runs are still seen) */
 	EFFORT_FASTEST,  /* lz4 */
 	EFFORT_FAST,     /* zstd 1 */
-	EFFORT_BALANCED, /* zstd 3 */
+	EFFORT_BALANCED, /* zstd 3, text 4 */
 	EFFORT_SMALL,    /* zstd 9 */
 };
 

@@ -65,7 +65,7 @@ int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
 		return (int)n;
 	packed->len += (size_t)n;
 	if (packed->len < batch.len) {
-		*ret_flags = RECORD_ZSTD;
+		*ret_flags = RECORD_PACKED;
 		*ret = buffer_span(packed);
 	}
 	return 0;
@@ -78,7 +78,7 @@ int ops_unpack(struct decoder *d, uint8_t flags, struct span payload,
 	uint64_t len;
 	int rc;
 
-	if (!(flags & RECORD_ZSTD)) {
+	if (!(flags & RECORD_PACKED)) {
 		*ret = payload;
 		return 0;
 	}

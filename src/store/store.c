@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/io.h"
 #include "base/report.h"
 #include "store/ingest.h"
@@ -335,6 +336,11 @@ const struct store_opened *store_opened(const struct store *s)
 int store_dir_fd(const struct store *s)
 {
 	return s->dir_fd;
+}
+
+uint64_t store_seed(const struct store *s)
+{
+	return hash64(span_of(s->superblock.uuid, SUPERBLOCK_UUID_LEN), 0);
 }
 
 /* Everything into log and index; the log's last segment sealed. */

@@ -105,6 +105,9 @@ int store_describe(struct store *s, const char *text);
 /* A descriptor of the store's directory, for the control socket. */
 int store_dir_fd(const struct store *s);
 
+/* A number that is this store's own for ever: hash of its uuid. */
+uint64_t store_seed(const struct store *s);
+
 /* Turns the store read-only for good, saying why, once. Any lock held. */
 void store_fail(struct store *s, int err, const char *what);
 

@@ -12,7 +12,7 @@
 #include <assert.h>
 
 enum {
-	RECORD_FLAGS = RECORD_ZSTD | RECORD_INTENT, /* all that are defined */
+	RECORD_FLAGS = RECORD_PACKED | RECORD_INTENT, /* all that are defined */
 };
 
 uint64_t record_payload_hash(struct span payload, uint64_t secret)
@@ -28,7 +28,7 @@ static uint64_t header_hash(const uint8_t *header, uint64_t secret)
 /* Whether a type of this version may carry these known flags. */
 static bool flags_fit(enum record_type type, unsigned flags)
 {
-	if ((flags & RECORD_ZSTD) && type != RECORD_OPS &&
+	if ((flags & RECORD_PACKED) && type != RECORD_OPS &&
 	    type != RECORD_FOOTER)
 		return false;
 	return !(flags & RECORD_INTENT) || type == RECORD_FRAME;

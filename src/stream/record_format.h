@@ -17,7 +17,7 @@ enum record_type {
 };
 
 enum {
-	RECORD_ZSTD = 1 << 0,   /* flag: the payload is a zstd frame */
+	RECORD_PACKED = 1 << 0, /* flag: the payload is encoded (OPS) */
 	RECORD_INTENT = 1 << 1, /* flag: a FRAME made durable raw */
 };
 

@@ -191,7 +191,7 @@ static size_t put_record(enum record_type type, uint64_t seq, uint8_t *dst)
 	};
 
 	if (type == RECORD_OPS)
-		rec.flags = RECORD_ZSTD;
+		rec.flags = RECORD_PACKED;
 	else if (type == RECORD_FRAME)
 		rec.flags = RECORD_INTENT;
 	memset(dst, 0, record_len(sizeof(payload)));

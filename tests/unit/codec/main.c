@@ -10,8 +10,8 @@
 int main(void)
 {
 	static const suite_maker suites[] = {
-		suite_glyph,  suite_primitive, suite_decode,
-		suite_encode, suite_probe,     NULL,
+		suite_glyph, suite_primitive, suite_decode, suite_encode,
+		suite_probe, suite_sniff,     NULL,
 	};
 
 	report_silence(true); /* the tests make damage by the thousand */

@@ -12,5 +12,6 @@ Suite *suite_encode(void);
 Suite *suite_glyph(void);
 Suite *suite_primitive(void);
 Suite *suite_probe(void);
+Suite *suite_sniff(void);
 
 #endif

@@ -2,11 +2,18 @@
 /*
  * main.c - the unit tests of fs.
  */
+#include "unit/fs/suites.h"
+
 #include "lib/suite.h"
 
 int main(void)
 {
-	static const suite_maker suites[] = { NULL };
+	static const suite_maker suites[] = {
+		suite_cmd,     suite_control, suite_daemon,
+		suite_explain, suite_json,    suite_mountinfo,
+		suite_options, suite_stats,   suite_wire,
+		NULL,
+	};
 
 	return suite_run(suites);
 }

@@ -13,7 +13,7 @@
 
 static const struct record sample = {
 	.type = RECORD_OPS,
-	.flags = RECORD_ZSTD,
+	.flags = RECORD_PACKED,
 	.payload_len = 0x12345,
 	.epoch = UINT64_C(0x0102030405060708),
 	.seq = UINT64_C(0x1112131415161718),

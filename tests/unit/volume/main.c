@@ -2,11 +2,24 @@
 /*
  * main.c - the unit tests of src/volume.
  */
+#include "unit/volume/suites.h"
+
 #include "lib/suite.h"
 
 int main(void)
 {
-	static const suite_maker suites[] = { NULL };
+	static const suite_maker suites[] = {
+		suite_attr,         suite_check,
+		suite_damage,       suite_dir,
+		suite_dirent,       suite_extent,
+		suite_file,         suite_file_crash,
+		suite_file_threads, suite_filemap,
+		suite_full,         suite_inode,
+		suite_ops,          suite_readdir,
+		suite_rename,       suite_setattr,
+		suite_spans,        suite_volume,
+		suite_xattr,        NULL,
+	};
 
 	return suite_run(suites);
 }

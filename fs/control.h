@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * control.h - the socket through which a mounted store is spoken to.
+ *
+ * STORE/control, a unix socket of mode 0600. A request is one line,
+ * "sigmafs 1 VERB"; the answer is a JSON object on one line, with "ok" and
+ * either what was asked for or "error" and "errno". Only root and the owner
+ * of the daemon are answered. One thread serves; a client that is silent is
+ * hung up on.
+ */
+#ifndef FS_CONTROL_H
+#define FS_CONTROL_H
+
+#include <stddef.h>
+
+struct control;
+struct json;
+
+#define CONTROL_NAME "control"
+
+enum {
+	CONTROL_VERSION = 1,
+	CONTROL_REQUEST_MAX = 64,
+	CONTROL_REPLY_MAX = 65536
+};
+
+enum control_verb {
+	CONTROL_STATUS,  /* who serves, and where */
+	CONTROL_STAT,    /* what the store holds */
+	CONTROL_SYNC,    /* everything received is durable */
+	CONTROL_UNMOUNT, /* answered when everything is durable and closed */
+	CONTROL_N_VERBS
+};
+
+/*
+ * Serves one request on the control thread. Adds what it has to say to
+ * `reply`, an open object. For CONTROL_UNMOUNT success means that the end is
+ * near: the client waits for control_finish().
+ */
+typedef int control_fn(void *ctx, enum control_verb verb, struct json *reply);
+
+/* The words of the protocol. */
+const char *control_verb_name(enum control_verb verb);
+
+/* Parses a request without its newline. -EINVAL: none of ours. -EOPNOTSUPP:
+ * of another version. */
+int control_parse(const char *line, enum control_verb *ret);
+
+/* Makes the socket in the directory `dir_fd`, replacing a stale one, and
+ * serves it. */
+int control_start(int dir_fd, control_fn *serve, void *ctx,
+		  struct control **ret);
+
+/* Removes the socket and ends the thread. Those who wait for the end stay. */
+void control_stop(struct control *c);
+
+/* Tells those who wait how it ended, and frees. NULL is fine. */
+void control_finish(struct control *c, int rc);
+
+/* ---- the other side: control_client.c ------------------------------------- */
+
+/*
+ * Asks the daemon of the store at `path` and waits for its answer, at most
+ * CONTROL_REPLY_MAX bytes with the NUL. -ENOENT, -ECONNREFUSED: there is none.
+ * -ECONNRESET: it ended before it answered. Other errors are the daemon's own.
+ */
+int control_ask(const char *path, enum control_verb verb, char *ret_reply);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * fuse_xattr.c - extended attributes.
+ *
+ * "user.", "trusted." and "security." are kept. SELinux labels and POSIX ACLs
+ * are refused with EOPNOTSUPP, on which the kernel stops asking for them.
+ */
+#include "bridge.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <sys/xattr.h>
+
+#define TRUSTED "trusted."
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+static int check_name(const char *name)
+{
+	static const char *const kept[] = { "user.", TRUSTED, "security." };
+	size_t i;
+
+	if (strcmp(name, "security.selinux") == 0)
+		return -EOPNOTSUPP;
+	for (i = 0; i < ARRAY_LEN(kept); i++) {
+		if (has_prefix(name, kept[i]))
+			return name[strlen(kept[i])] == '\0' ? -EINVAL : 0;
+	}
+	return -EOPNOTSUPP;
+}
+
+/* NOLINTNEXTLINE(readability-function-size): as libfuse calls it */
+static void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
+		      const char *value, size_t size, int flags)
+{
+	int rc = check_name(name);
+
+	if (rc == 0)
+		rc = volume_setxattr(volume_of(req), ino, name_of(name),
+				     span_of(value, size), flags);
+	answer_inode_status(req, rc);
+}
+
+/* Answers a value, or its length to whom gave no room. */
+static void answer_value(fuse_req_t req, ssize_t len, const char *buf,
+			 size_t size)
+{
+	if (len < 0)
+		answer_inode_status(req, (int)len);
+	else if (size == 0)
+		(void)fuse_reply_xattr(req, (size_t)len);
+	else
+		(void)fuse_reply_buf(req, buf, (size_t)len);
+}
+
+static void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
+		      size_t size)
+{
+	AUTO_FREE char *buf = size > 0 ? malloc(size) : NULL;
+	ssize_t len = check_name(name);
+
+	if (len == 0 && size > 0 && !buf)
+		len = -ENOMEM;
+	if (len == 0)
+		len = volume_getxattr(volume_of(req), ino, name_of(name), buf,
+				      size);
+	answer_value(req, len, buf, size);
+}
+
+/* Drops the names that only root may see; returns the length of the rest. */
+static ssize_t drop_trusted(char *buf, ssize_t len)
+{
+	ssize_t kept = 0;
+	ssize_t at;
+	ssize_t step;
+
+	for (at = 0; at < len; at += step) {
+		step = (ssize_t)strlen(buf + at) + 1;
+		if (has_prefix(buf + at, TRUSTED))
+			continue;
+		memmove(buf + kept, buf + at, (size_t)step);
+		kept += step;
+	}
+	return kept;
+}
+
+static void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	AUTO_FREE char *buf = size > 0 ? malloc(size) : NULL;
+	ssize_t len = -ENOMEM;
+
+	if (size == 0 || buf)
+		len = volume_listxattr(volume_of(req), ino, buf, size);
+	if (len > 0 && size > 0 && fuse_req_ctx(req)->uid != 0)
+		len = drop_trusted(buf, len);
+	answer_value(req, len, buf, size);
+}
+
+static void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
+{
+	int rc = check_name(name);
+
+	if (rc == 0)
+		rc = volume_removexattr(volume_of(req), ino, name_of(name));
+	answer_inode_status(req, rc);
+}
+
+void xattr_ops(struct fuse_lowlevel_ops *ops)
+{
+	ops->setxattr = xattr_set;
+	ops->getxattr = xattr_get;
+	ops->listxattr = xattr_list;
+	ops->removexattr = xattr_remove;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * loop.h - threads that take requests from the kernel and have them served.
+ *
+ * Leader and followers (Schmidt et al., 2000): one thread at a time reads from
+ * the kernel. Short requests it serves itself and goes on reading; before a
+ * request that may take long it hands the lead over. While requests come in
+ * quick succession the leader looks for the next one without sleeping: on a
+ * machine with few processors a wake-up costs several times what a short
+ * request does.
+ */
+#ifndef FS_LOOP_H
+#define FS_LOOP_H
+
+struct fuse_session;
+
+/*
+ * Serves requests on `n_threads` (at least 2) threads, this one included, until
+ * the session has ended and all requests under way are answered. -EAGAIN: no
+ * thread could be started; -EIO: the device failed.
+ */
+int loop_run(struct fuse_session *se, unsigned n_threads);
+
+#endif

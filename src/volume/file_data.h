@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file_data.h - a regular file's data in memory: dirty, in flight, leaves.
+ *
+ * Everything here is guarded by the lock of the inode that owns it, except
+ * where another is named. Bytes go from `dirty` into a parcel, where they are
+ * `in flight` until the parcel is mapped. The newest bytes of a range are in
+ * `dirty`, older ones in flight, the oldest in the extents.
+ */
+#ifndef VOLUME_FILE_DATA_H
+#define VOLUME_FILE_DATA_H
+
+#include "volume/filemap.h"
+#include "volume/spans.h"
+
+struct parcel;
+
+enum { DATA_LEAVES = 4 /* kept for each file */ };
+
+/* Bytes in a parcel that is on its way into the log. */
+struct flight {
+	uint64_t off;
+	size_t len;
+	const uint8_t *bytes; /* in parcel->raw */
+	const struct parcel *parcel;
+	uint64_t serial; /* grows from 1 for each inode; flights_add() */
+};
+
+struct file_data {
+	struct spans dirty;
+	struct flight *flights; /* sorted by offset, disjoint; owned */
+	size_t n_flights;
+	size_t cap_flights;
+	uint64_t last_serial;     /* of the newest flight */
+	struct sync_cond settled; /* flights became fewer */
+
+	/* When all flights up to `goal_serial` have landed, all data below
+	 * `goal_size` (0: no goal) is mapped, though maybe dirty again. */
+	uint64_t goal_size;
+	uint64_t goal_serial;
+
+	struct leaf *leaves[DATA_LEAVES]; /* a reference each, or NULL */
+	unsigned next_leaf;               /* to be replaced next */
+
+	uint64_t hot_end;   /* where the newest write ended */
+	uint64_t read_end;  /* where the newest read ended */
+	uint64_t ahead_end; /* up to where frames were prefetched */
+	int error;          /* a write was lost; told to the next fsync */
+
+	uint64_t dirty_since_ns; /* clock_mono_ns() of the oldest dirty byte */
+	bool listed;             /* GUARDED_BY(DIRTY) */
+	struct inode *older, *newer; /* GUARDED_BY(DIRTY) */
+};
+
+/* The inode's data, made when there is none. -ENOMEM. Its lock is held. */
+int file_data_of(struct inode *inode, struct file_data **ret);
+
+/* NULL is fine. */
+void file_data_drop_leaves(struct file_data *d);
+
+/* The leaf in memory that covers `file_off`, with a reference, or NULL. */
+struct leaf *file_data_leaf(const struct file_data *d, uint64_t file_off);
+
+/* Keeps `leaf` (takes its own reference). */
+void file_data_keep_leaf(struct file_data *d, struct leaf *leaf);
+
+/* Index of the first flight that ends after `off`; n_flights for none. */
+size_t flights_search(const struct file_data *d, uint64_t off);
+
+/* Gives `f` its serial. -ENOMEM. */
+int flights_add(struct file_data *d, const struct flight *f);
+
+/* Forgets the flight that begins at `off` in `parcel`. */
+void flights_del(struct file_data *d, const struct parcel *parcel,
+		 uint64_t off);
+
+/* Whether a flight up to `serial` overlaps [from, to). */
+bool flights_overlap(const struct file_data *d, uint64_t from, uint64_t to,
+		     uint64_t serial);
+
+/* All data of the inode is mapped or in flight now, except where something in
+ * flight is dirty again. */
+void file_data_set_goal(struct inode *inode);
+
+/* Moves the logged size (see inode.h) as far as it may go. INDEX is held. */
+void file_data_advance(struct inode *inode);
+
+/* The file ends at `size`, below its old one: dirty data, goal and leaves.
+ * Nothing beyond is in flight. INDEX is held until the map is cut, too. */
+void file_data_cut(struct volume *v, struct inode *inode, uint64_t size);
+
+/*
+ * Before the size or the map grows: forgets what lies beyond the size since a
+ * crash, so that it does not come up again. Takes INDEX when there is
+ * something. -EROFS.
+ */
+int file_mend(struct volume *v, struct inode *inode);
+
+#endif

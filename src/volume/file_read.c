@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * file_read.c - reading: extents and decoded frames below, dirty bytes above.
+ *
+ * Under the inode's lock the bytes that are not mapped yet are copied, and a leaf is
+ * taken; the rest goes without locks. Nothing is copied that can be sent from
+ * the decoded frames; when there are unmapped bytes, holes or too many pieces,
+ * everything is put together in one buffer (the bounce).
+ */
+#include "volume/file.h"
+
+#include "base/error.h"
+#include "store/chunk.h"
+#include "volume/file_data.h"
+#include "volume/volume_impl.h"
+
+#include <stdlib.h>
+
+enum {
+	READ_AHEAD = 2 << 20, /* bytes to have decoded ahead of a reader */
+	READ_NEAR =
+		1 << 20, /* readers that jump less are sequential: the kernel
+			       * asks out of order */
+};
+
+struct file_read_pin {
+	struct chunk_view view;
+};
+
+/* A read under way. */
+struct reading {
+	struct volume *v;
+	struct inode *inode;
+	struct file_read *r;
+	uint64_t off; /* of the first byte */
+	uint64_t end; /* cut at the end of the file */
+	struct run
+		*over; /* sorted ranges that the bounce holds already; owned */
+	size_t n_over;
+	bool bounced; /* all goes into the bounce */
+	size_t n_pins;
+};
+
+struct run {
+	uint64_t off;
+	uint64_t end;
+};
+
+/* ---- bytes that are not mapped yet -------------------------------------------- */
+
+static void note_over(struct reading *rd, uint64_t off, uint64_t end)
+{
+	struct run *last = rd->n_over ? &rd->over[rd->n_over - 1] : NULL;
+
+	if (last && off <= last->end)
+		last->end = max_u64(last->end, end);
+	else
+		rd->over[rd->n_over++] = (struct run){ off, end };
+}
+
+static void copy_over(struct reading *rd, uint64_t off, uint64_t len,
+		      const uint8_t *bytes)
+{
+	uint64_t from = max_u64(off, rd->off);
+	uint64_t to = min_u64(off + len, rd->end);
+
+	memcpy(rd->r->bounce + (from - rd->off), bytes + (from - off),
+	       to - from);
+}
+
+/* Copies flights, then the newer dirty bytes, and notes both, in order. */
+static int snapshot(struct reading *rd, const struct file_data *d)
+{
+	size_t i = spans_search(&d->dirty, rd->off);
+	size_t f = flights_search(d, rd->off);
+	bool dirty = i < d->dirty.n && d->dirty.list[i].off < rd->end;
+	bool flying = f < d->n_flights && d->flights[f].off < rd->end;
+	const struct dirty_span *s;
+
+	if (!dirty && !flying)
+		return 0;
+	rd->bounced = true;
+	rd->r->bounce = calloc(1, (size_t)(rd->end - rd->off));
+	rd->over = calloc(d->dirty.n - i + d->n_flights - f, sizeof(*rd->over));
+	if (!rd->r->bounce || !rd->over)
+		return -ENOMEM;
+	for (size_t k = f; k < d->n_flights && d->flights[k].off < rd->end; k++)
+		copy_over(rd, d->flights[k].off, d->flights[k].len,
+			  d->flights[k].bytes);
+	for (size_t k = i; k < d->dirty.n && d->dirty.list[k].off < rd->end;
+	     k++) {
+		s = &d->dirty.list[k];
+		copy_over(rd, s->off, s->len, span_bytes(s));
+	}
+	for (;;) { /* merge the two sorted lists of ranges */
+		const struct flight *fl =
+			f < d->n_flights && d->flights[f].off < rd->end
+				? &d->flights[f]
+				: NULL;
+
+		s = i < d->dirty.n && d->dirty.list[i].off < rd->end
+			    ? &d->dirty.list[i]
+			    : NULL;
+		if (!s && !fl)
+			return 0;
+		if (s && (!fl || s->off <= fl->off)) {
+			note_over(rd, s->off, span_end(s));
+			i++;
+		} else {
+			note_over(rd, fl->off, fl->off + fl->len);
+			f++;
+		}
+	}
+}
+
+/* ---- pieces ---------------------------------------------------------------------- */
+
+/* From now on everything goes into the bounce; what is there so far too. */
+static int switch_to_bounce(struct reading *rd)
+{
+	struct file_read *r = rd->r;
+	size_t done = 0;
+
+	r->bounce = calloc(1, (size_t)(rd->end - rd->off));
+	if (!r->bounce)
+		return -ENOMEM;
+	for (int i = 0; i < r->n_iov; i++) {
+		memcpy(r->bounce + done, r->iov[i].iov_base, r->iov[i].iov_len);
+		done += r->iov[i].iov_len;
+	}
+	rd->bounced = true;
+	return 0;
+}
+
+/* `len` bytes of a hole at `off`. */
+static int add_hole(struct reading *rd)
+{
+	/* The bounce comes cleared. */
+	return rd->bounced ? 0 : switch_to_bounce(rd);
+}
+
+static int add_chunk(struct reading *rd, uint64_t off, uint64_t end,
+		     const struct extent *e)
+{
+	size_t chunk_off = (size_t)(e->chunk_off + (off - e->off));
+	size_t len = (size_t)(end - off);
+	struct file_read *r = rd->r;
+	struct chunk_view view;
+	int rc = 0;
+
+	rc = chunk_get(rd->v->store, e->chunk, &view);
+	if (rc)
+		return rc;
+	if (chunk_off + len > view.bytes.len) {
+		chunk_put(&view);
+		return corrupt(
+			"an extent of inode %llu at %llu leaves its chunk",
+			(unsigned long long)rd->inode->ino,
+			(unsigned long long)e->off);
+	}
+	if (!rd->bounced && r->n_iov == READ_IOV_MAX)
+		rc = switch_to_bounce(rd);
+	if (!rc && rd->bounced) {
+		memcpy(r->bounce + (off - rd->off), view.bytes.ptr + chunk_off,
+		       len);
+	} else if (!rc) {
+		r->iov[r->n_iov++] = (struct iovec){
+			.iov_base =
+				(void *)(uintptr_t)(view.bytes.ptr + chunk_off),
+			.iov_len = len,
+		};
+		r->pins[rd->n_pins++].view = view;
+		return 0;
+	}
+	chunk_put(&view);
+	return rc;
+}
+
+/* The mapped bytes of [off, end), which lies in the leaf. */
+static int add_mapped(struct reading *rd, const struct leaf *leaf, uint64_t off,
+		      uint64_t end)
+{
+	size_t i = leaf_search(leaf, off);
+	int rc = 0;
+
+	while (off < end && !rc) {
+		const struct extent *e = i < leaf->n ? &leaf->extents[i] : NULL;
+		uint64_t to = end;
+
+		if (!e || e->off > off) {
+			to = e ? min_u64(end, e->off) : end;
+			rc = add_hole(rd);
+		} else {
+			to = min_u64(end, extent_end(e));
+			rc = e->kind == EXTENT_CHUNK ? add_chunk(rd, off, to, e)
+						     : add_hole(rd);
+			i++;
+		}
+		off = to;
+	}
+	return rc;
+}
+
+/* As add_mapped(), leaving out what the bounce has already. */
+static int add_uncovered(struct reading *rd, const struct leaf *leaf,
+			 uint64_t off, uint64_t end)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < rd->n_over && off < end && !rc; i++) {
+		const struct run *over = &rd->over[i];
+
+		if (over->end <= off)
+			continue;
+		if (over->off >= end)
+			break;
+		if (over->off > off)
+			rc = add_mapped(rd, leaf, off, over->off);
+		off = over->end;
+	}
+	return off < end && !rc ? add_mapped(rd, leaf, off, end) : rc;
+}
+
+/* ---- leaves ----------------------------------------------------------------------- */
+
+/* The leaf at `off`; the first time (`first`) also the snapshot, so that both
+ * are of one moment. */
+static int get_leaf(struct reading *rd, uint64_t off, bool first,
+		    struct leaf **ret)
+{
+	struct inode *inode = rd->inode;
+	struct leaf *leaf = NULL;
+	struct file_data *d;
+	int rc;
+
+	sync_lock(&inode->lock);
+	rc = file_data_of(inode, &d);
+	if (!rc)
+		leaf = file_data_leaf(d, off);
+	if (leaf && first)
+		rc = snapshot(rd, d);
+	sync_unlock(&inode->lock);
+	if (rc)
+		leaf_put(leaf);
+	else if (leaf)
+		*ret = leaf;
+	if (rc || leaf)
+		return rc;
+
+	index_lock(rd->v->store);
+	rc = filemap_leaf(rd->v, inode->ino, off, &leaf);
+	if (!rc) {
+		sync_lock(&inode->lock);
+		file_data_keep_leaf(d, leaf);
+		if (first)
+			rc = snapshot(rd, d);
+		sync_unlock(&inode->lock);
+	}
+	index_unlock(rd->v->store);
+	if (!rc)
+		*ret = leaf;
+	else
+		leaf_put(leaf);
+	return rc;
+}
+
+/* ---- read-ahead ---------------------------------------------------------------------- */
+
+static void read_ahead(struct reading *rd, const struct leaf *leaf)
+{
+	struct file_data *d;
+	uint64_t from;
+	uint64_t to;
+	bool sequential;
+
+	sync_lock(&rd->inode->lock);
+	d = rd->inode->data;
+	sequential = rd->off + READ_NEAR >= d->read_end &&
+		     rd->off <= d->read_end + READ_NEAR;
+	from = sequential ? max_u64(rd->end, d->ahead_end) : 0;
+	to = min_u64(rd->end + READ_AHEAD, leaf->to);
+	d->read_end = rd->end;
+	d->ahead_end = sequential ? max_u64(d->ahead_end, to) : 0;
+	sync_unlock(&rd->inode->lock);
+	if (!sequential || rd->off == 0 || from >= to)
+		return;
+	for (size_t i = leaf_search(leaf, from);
+	     i < leaf->n && leaf->extents[i].off < to; i++)
+		if (leaf->extents[i].kind == EXTENT_CHUNK)
+			chunk_prefetch(rd->v->store, leaf->extents[i].chunk);
+}
+
+/* ---- the whole ------------------------------------------------------------------------ */
+
+static int read_all(struct reading *rd)
+{
+	uint64_t off = rd->off;
+	int rc = 0;
+
+	rd->r->pins = calloc(READ_IOV_MAX, sizeof(*rd->r->pins));
+	if (!rd->r->pins)
+		return -ENOMEM;
+	while (off < rd->end && !rc) {
+		struct leaf *leaf = NULL;
+		uint64_t to;
+
+		rc = get_leaf(rd, off, off == rd->off, &leaf);
+		if (rc)
+			return rc;
+		to = min_u64(rd->end, leaf->to);
+		rc = add_uncovered(rd, leaf, off, to);
+		if (!rc && to == rd->end)
+			read_ahead(rd, leaf);
+		leaf_put(leaf);
+		off = to;
+	}
+	rd->r->len = (size_t)(rd->end - rd->off);
+	if (rd->bounced && !rc) {
+		rd->r->iov[0] = (struct iovec){ .iov_base = rd->r->bounce,
+						.iov_len = rd->r->len };
+		rd->r->n_iov = 1;
+	}
+	return rc;
+}
+
+int file_read(struct volume *v, uint64_t ino, uint64_t file_off, size_t len,
+	      struct file_read *ret)
+{
+	struct reading rd = { .v = v, .r = ret, .off = file_off };
+	uint64_t size;
+	int rc = inode_get(v, ino, &rd.inode);
+
+	ret->n_iov = 0;
+	ret->len = 0;
+	ret->pins = NULL;
+	ret->bounce = NULL;
+	if (rc)
+		return rc;
+	rc = inode_is_file(rd.inode);
+	sync_lock(&rd.inode->lock);
+	size = rd.inode->image.attr.size;
+	sync_unlock(&rd.inode->lock);
+	if (!rc && file_off < size) {
+		rd.end = file_off + min_u64(len, size - file_off);
+		if (rd.end > rd.off)
+			rc = read_all(&rd);
+	}
+	free(rd.over);
+	if (rc) {
+		for (size_t i = 0; i < rd.n_pins; i++)
+			chunk_put(&ret->pins[i].view);
+		rd.n_pins = 0;
+		free(ret->pins);
+		free(ret->bounce);
+		ret->pins = NULL;
+		ret->bounce = NULL;
+	} else if (rd.n_pins < READ_IOV_MAX && ret->pins) {
+		ret->pins[rd.n_pins].view.cached = NULL; /* ends the list */
+	}
+	inode_put(v, rd.inode);
+	return rc;
+}
+
+void file_read_done(struct file_read *r)
+{
+	for (size_t i = 0;
+	     r->pins && i < READ_IOV_MAX && r->pins[i].view.cached; i++)
+		chunk_put(&r->pins[i].view);
+	free(r->pins);
+	free(r->bounce);
+	r->pins = NULL;
+	r->bounce = NULL;
+}

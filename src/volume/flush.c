@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * flush.c - dirty bytes of one inode into parcels, and parcels into its map.
+ *
+ * Happy path: take() copies runs of dirty bytes into a parcel, cut into chunks;
+ * they are in flight. Ingest stores the parcel and calls mapped(), which logs the
+ * MAP operations and lands the flights. A range that is in flight is not taken
+ * again before it has landed, so the newest bytes are always mapped last.
+ * Failure: mapped() is told; the bytes are lost, which the next fsync says.
+ * Without memory to take off the bytes stay dirty, for another try.
+ */
+#include "volume/flush.h"
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "store/ingest.h"
+#include "stream/chunker.h"
+#include "volume/flusher.h"
+#include "volume/volume_impl.h"
+
+enum {
+	PACK_MAX = 64 << 10,   /* dirty bytes of a file that shares a parcel */
+	INTENT_MAX = 64 << 10, /* dirty bytes that fsync stores by itself */
+	PACK_FULL = PARCEL_RAW_MAX - CHUNK_MIN, /* small files lie together */
+};
+
+/* ---- landing ---------------------------------------------------------------- */
+
+/* Chunks [i, result) of the parcel follow each other in one file. */
+static size_t same_run(const struct parcel *p, size_t i)
+{
+	const struct parcel_chunk *c = &p->chunks[i];
+	uint64_t end = c->file_off + c->len;
+
+	for (i++; i < p->n_chunks; i++) {
+		const struct parcel_chunk *next = &p->chunks[i];
+
+		if (next->owner != c->owner || next->file_off != end)
+			break;
+		end += next->len;
+	}
+	return i;
+}
+
+static int map_run(struct volume *v, const struct parcel *p, size_t from,
+		   size_t to, int64_t *ret_allocated)
+{
+	AUTO_FREE struct extent *list = calloc(to - from, sizeof(*list));
+	const struct inode *inode = p->chunks[from].owner;
+	const struct parcel_chunk *last = &p->chunks[to - 1];
+	struct map_range range = { .ino = inode->ino,
+				   .off = p->chunks[from].file_off };
+
+	if (!list)
+		return -ENOMEM;
+	for (size_t i = from; i < to; i++)
+		list[i - from] = (struct extent){
+			.off = p->chunks[i].file_off,
+			.len = p->chunks[i].len,
+			.chunk = p->chunks[i].id,
+		};
+	range.len = last->file_off + last->len - range.off;
+	return filemap_assign(v, &range, list, to - from, ret_allocated);
+}
+
+/* The flights of chunks [from, to) have landed, or are lost (rc). */
+static void land(struct parcel *p, size_t from, size_t to, int rc,
+		 int64_t allocated)
+{
+	struct inode *inode = p->chunks[from].owner;
+	struct volume *v = p->owner;
+
+	sync_lock(&inode->lock);
+	for (size_t i = from; i < to; i++)
+		flights_del(inode->data, p, p->chunks[i].file_off);
+	if (rc) {
+		inode->data->error = rc;
+		atomic_store(&v->flusher->lost, rc);
+		store_fail(v->store, rc, "storing data of a file");
+	} else {
+		inode->image.attr.allocated += (uint64_t)allocated;
+		file_data_advance(inode);
+		inode_changed(v, inode);
+	}
+	sync_unlock(&inode->lock);
+}
+
+static void mapped(struct parcel *p, int rc)
+{
+	struct volume *v = p->owner;
+	bool begun = false;
+
+	if (!rc) {
+		rc = txn_begin(v->store);
+		begun = !rc;
+	}
+	for (size_t i = 0; i < p->n_chunks;) {
+		size_t to = same_run(p, i);
+		int64_t allocated = 0;
+		int err = rc;
+
+		if (!err)
+			err = map_run(v, p, i, to, &allocated);
+		land(p, i, to, err, allocated);
+		i = to;
+	}
+	if (begun)
+		txn_end(v->store);
+	for (size_t i = 0; i < p->n_chunks; i++)
+		inode_put(v, p->chunks[i].owner);
+}
+
+/* ---- taking off --------------------------------------------------------------- */
+
+struct run {
+	uint64_t off;
+	uint64_t end;
+};
+
+/* The first run of dirty bytes at or after `from` that is not in flight. */
+static bool next_run(const struct file_data *d, uint64_t from, struct run *ret)
+{
+	for (;;) {
+		size_t i = spans_search(&d->dirty, from);
+		size_t f;
+
+		if (i == d->dirty.n)
+			return false;
+		from = max_u64(from, d->dirty.list[i].off);
+		f = flights_search(d, from);
+		if (f < d->n_flights && d->flights[f].off <= from) {
+			from = d->flights[f].off + d->flights[f].len;
+			continue;
+		}
+		ret->off = from;
+		ret->end = spans_run_end(&d->dirty, from);
+		if (f < d->n_flights)
+			ret->end = min_u64(ret->end, d->flights[f].off);
+		return true;
+	}
+}
+
+/* Whether the parcel takes no further chunk. */
+static bool is_full(const struct parcel *p, bool shared)
+{
+	size_t goal = shared ? (size_t)PACK_FULL : 0;
+
+	if (!shared && p->n_chunks > 0)
+		goal = parcel_goal(p);
+	return p->n_chunks == PARCEL_CHUNKS_MAX ||
+	       (p->n_chunks > 0 && p->raw_len >= goal);
+}
+
+/* Makes chunks of the `len` bytes at the end of the parcel; returns how many of
+ * them became chunks. The inode gains a pin for each. */
+static size_t cut_chunks(struct inode *inode, struct parcel *p,
+			 const struct run *run, bool final, bool shared)
+{
+	size_t len = (size_t)(run->end - run->off);
+	size_t done = 0;
+
+	while (done < len && !is_full(p, shared)) {
+		struct span rest = span_of(p->raw + p->raw_len, len - done);
+		struct parcel_chunk c = { .owner = inode,
+					  .raw_off = (uint32_t)p->raw_len,
+					  .file_off = run->off + done };
+		struct flight f = { .off = c.file_off,
+				    .bytes = rest.ptr,
+				    .parcel = p };
+
+		c.len = (uint32_t)chunker_cut(rest, final);
+		f.len = c.len;
+		if (c.len == 0 || flights_add(inode->data, &f))
+			break;
+		p->chunks[p->n_chunks++] = c;
+		(void)inode_pin(inode);
+		p->raw_len += c.len;
+		done += c.len;
+	}
+	return done;
+}
+
+/* Forgets the dirty bytes [from, to): they are in flight. */
+static void drop_dirty(struct volume *v, struct file_data *d, uint64_t from,
+		       uint64_t to)
+{
+	size_t before = d->dirty.len;
+
+	/* What cannot be dropped for want of memory is mapped twice. */
+	(void)spans_drop(&d->dirty, flush_pool(v), from, to);
+	flush_count(v, (int64_t)d->dirty.len - (int64_t)before);
+}
+
+/*
+ * Moves dirty bytes of the inode (locked) into the parcel. Returns true when
+ * the parcel is full and more could be taken; when it is still empty then,
+ * there was no memory.
+ */
+static bool take(struct volume *v, struct inode *inode, struct parcel *p,
+		 enum flush_mode mode, bool shared)
+{
+	struct file_data *d = inode->data;
+	struct run run = { 0 };
+	uint64_t from = 0;
+	bool rest = false; /* the newest write may go on there */
+
+	while (next_run(d, from, &run)) {
+		uint64_t end = run.end;
+		bool hot = mode == FLUSH_STREAM && end == d->hot_end;
+		size_t done;
+
+		if (is_full(p, shared))
+			return true;
+		run.end = min_u64(end, run.off + PARCEL_RAW_MAX - p->raw_len);
+		(void)spans_copy(&d->dirty, run.off, p->raw + p->raw_len,
+				 (size_t)(run.end - run.off));
+		done = cut_chunks(inode, p, &run, run.end == end && !hot,
+				  shared);
+		from = run.off + done;
+		drop_dirty(v, d, run.off, from);
+		if (from < end) {
+			if (run.end < end || !hot || is_full(p, shared))
+				return true;
+			rest = true;
+			from = end;
+		}
+	}
+	if (!rest)
+		file_data_set_goal(inode);
+	return false;
+}
+
+/* ---- flushing ----------------------------------------------------------------- */
+
+static size_t dirty_len(struct inode *inode)
+{
+	size_t len;
+
+	sync_lock(&inode->lock);
+	len = inode->data ? inode->data->dirty.len : 0;
+	if (inode->data && len == 0)
+		file_data_set_goal(inode);
+	sync_unlock(&inode->lock);
+	return len;
+}
+
+static int new_parcel(struct volume *v, bool may_wait, struct parcel **ret)
+{
+	int rc = parcel_get(v->store, may_wait, ret);
+
+	if (!rc) {
+		(*ret)->done = mapped;
+		(*ret)->owner = v;
+	}
+	return rc;
+}
+
+/*
+ * Puts the dirty bytes of a small file into the shared parcel. Returns 1 when
+ * there is more to do: the parcel was full and is handed over, or there is none
+ * and `spare`, which is taken then, is NULL. -ENOMEM.
+ */
+static int pack_some(struct volume *v, struct inode *inode,
+		     struct parcel **spare)
+{
+	struct flusher *f = v->flusher;
+	struct parcel *full = NULL;
+	bool more = true;
+	int rc = 0;
+
+	sync_lock(&inode->lock);
+	sync_lock(&f->pack_lock);
+	if (!f->packed && *spare) {
+		f->packed = steal_ptr(spare);
+		f->packed_since_ns = clock_mono_ns();
+	}
+	if (f->packed)
+		more = take(v, inode, f->packed, FLUSH_ALL, true);
+	if (f->packed && f->packed->n_chunks == 0) {
+		*spare = steal_ptr(&f->packed);
+		rc = more ? -ENOMEM : 0;
+	} else if (f->packed && (more || f->packed->raw_len >= PACK_FULL)) {
+		full = steal_ptr(&f->packed);
+	}
+	sync_unlock(&f->pack_lock);
+	sync_unlock(&inode->lock);
+	if (full)
+		ingest_submit(full);
+	return rc ? rc : more;
+}
+
+static int pack(struct volume *v, struct inode *inode)
+{
+	struct parcel *spare = NULL;
+	int rc = 1;
+
+	while (rc > 0) {
+		rc = pack_some(v, inode, &spare);
+		if (rc > 0 && !spare) {
+			int err = new_parcel(v, true, &spare);
+
+			rc = err ? err : rc;
+		}
+	}
+	parcel_put(spare);
+	return rc;
+}
+
+/* Parcels of the inode's own. */
+static int flush_parcels(struct volume *v, struct inode *inode,
+			 enum flush_mode mode, bool intent)
+{
+	bool more = true;
+	int rc = 0;
+
+	while (more && !rc) {
+		struct parcel *p;
+
+		rc = new_parcel(v, !intent, &p);
+		if (rc)
+			return rc;
+		p->intent = intent;
+		sync_lock(&inode->lock);
+		more = take(v, inode, p, mode, false);
+		sync_unlock(&inode->lock);
+		if (p->n_chunks == 0) {
+			parcel_put(p);
+			rc = more ? -ENOMEM : 0;
+		} else if (intent) {
+			ingest_run(p);
+		} else {
+			ingest_submit(p);
+		}
+	}
+	return rc;
+}
+
+int flush_inode(struct volume *v, struct inode *inode, enum flush_mode mode)
+{
+	unsigned phase = flusher_enter(v->flusher);
+	size_t len = dirty_len(inode);
+	int rc = 0;
+
+	if (mode == FLUSH_ALL && len > 0 && len <= PACK_MAX)
+		rc = pack(v, inode);
+	else if (len > 0)
+		rc = flush_parcels(v, inode, mode,
+				   mode == FLUSH_SYNC && len <= INTENT_MAX);
+	flusher_leave(v->flusher, phase);
+	return rc;
+}
+
+/* The shared parcel, when it holds bytes of the inode (locked) that overlap
+ * [from, to): out of the packer's hands. */
+static struct parcel *take_packed(struct flusher *f, const struct file_data *d,
+				  uint64_t from, uint64_t to)
+{
+	struct parcel *found = NULL;
+
+	sync_lock(&f->pack_lock);
+	for (size_t i = flights_search(d, from);
+	     !found && i < d->n_flights && d->flights[i].off < to; i++)
+		if (d->flights[i].parcel == f->packed)
+			found = steal_ptr(&f->packed);
+	sync_unlock(&f->pack_lock);
+	return found;
+}
+
+void flush_wait(struct volume *v, struct inode *inode, uint64_t from,
+		uint64_t to)
+{
+	uint64_t serial = UINT64_MAX;
+	bool waiting = true;
+
+	while (waiting) {
+		struct parcel *packed = NULL;
+		unsigned phase = flusher_enter(v->flusher);
+		struct file_data *d;
+
+		sync_lock(&inode->lock);
+		d = inode->data;
+		if (d && serial == UINT64_MAX)
+			serial = d->last_serial;
+		waiting = d && flights_overlap(d, from, to, serial);
+		if (waiting)
+			packed = take_packed(v->flusher, d, from, to);
+		if (!packed)
+			flusher_leave(v->flusher, phase);
+		if (waiting && !packed)
+			sync_wait(&d->settled, &inode->lock);
+		sync_unlock(&inode->lock);
+		if (packed) {
+			ingest_run(packed);
+			flusher_leave(v->flusher, phase);
+		}
+	}
+}

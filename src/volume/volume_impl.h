@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * volume_impl.h - the volume's own fields, for the files of this room only.
+ */
+#ifndef VOLUME_VOLUME_IMPL_H
+#define VOLUME_VOLUME_IMPL_H
+
+#include "volume/volume.h"
+
+struct dirents;
+struct filemap;
+struct flusher;
+struct inode_rows;
+struct inodes;
+struct xattrs;
+
+struct volume {
+	struct store *store;   /* immutable; set before anything is applied */
+	bool kernel_times;     /* immutable */
+	uint64_t seed;         /* immutable; of the cookies of names */
+	char *schema;          /* immutable; owned */
+	struct inodes *inodes; /* own lock: INODES */
+	struct inode_rows *inode_rows; /* GUARDED_BY(INDEX) */
+	struct dirents *dirents;       /* GUARDED_BY(INDEX) */
+	struct xattrs *xattrs;         /* GUARDED_BY(INDEX) */
+	struct filemap *filemap;       /* GUARDED_BY(INDEX) */
+	struct flusher *flusher;       /* own locks: DIRTY, PACKER */
+};
+
+/* Wall-clock time, for time stamps. */
+struct volume_time volume_now(void);
+
+#endif

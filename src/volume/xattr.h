@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * xattr.h - extended attributes, and the targets of symbolic links.
+ *
+ * Owns table `xattr`. A target is the value of the empty name, which no listing
+ * shows. INDEX is held throughout; what volume.h declares takes it itself.
+ */
+#ifndef VOLUME_XATTR_H
+#define VOLUME_XATTR_H
+
+#include "volume/inode.h"
+#include "volume/ops.h"
+
+struct db;
+struct xattrs;
+
+extern const char xattr_schema[];
+
+int xattrs_new(struct xattrs **ret);
+int xattrs_attach(struct xattrs *x, struct db *db);
+void xattrs_free(struct xattrs *x);
+
+/* Apply the bodies of XATTR and XATTR_DEL. */
+int xattr_apply(struct volume *v, struct span body);
+int xattr_apply_del(struct volume *v, struct span body);
+
+/* Removes all rows of an inode; from apply only. */
+int xattr_delete_all(struct volume *v, uint64_t ino);
+
+/* In a transaction: the target of a new symbolic link. */
+int xattr_put_target(struct volume *v, uint64_t ino, struct span target);
+
+/* In a transaction: removes the attribute if it is there. 1: it was. */
+int xattr_remove(struct volume *v, struct inode *inode, struct span name);
+
+/* Calls `fn` for all rows, ordered by inode; ends early when it returns
+ * non-zero, which is then returned. */
+typedef int xattr_fn(void *ctx, const struct op_xattr *row);
+int xattrs_each(struct volume *v, xattr_fn *fn, void *ctx);
+
+#endif

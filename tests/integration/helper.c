@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * helper.c - system calls that no shell has a command for.
+ *
+ * helper COMMAND ARGUMENT...: prints what came out, or the name of the error,
+ * and ends with 0 unless the command line is wrong or something that has to
+ * work did not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void need(int ok, const char *what)
+{
+	if (ok)
+		return;
+	(void)fprintf(stderr, "helper: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static int open_file(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CLOEXEC, 0644);
+
+	need(fd >= 0, path);
+	return fd;
+}
+
+static void print_result(long long rc)
+{
+	if (rc < 0)
+		(void)printf("%s\n", strerrorname_np(errno));
+	else
+		(void)printf("%lld\n", rc);
+}
+
+static uint64_t next_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* bytes COUNT SEED */
+static int run_bytes(char **argv)
+{
+	uint64_t left = strtoull(argv[0], NULL, 10);
+	uint64_t state = strtoull(argv[1], NULL, 10) * 2654435761u + 1;
+
+	for (; left > 0; left -= left < 8 ? left : 8) {
+		uint64_t word = next_random(&state);
+
+		need(fwrite(&word, left < 8 ? left : 8, 1, stdout) == 1,
+		     "write");
+	}
+	return 0;
+}
+
+/* rename FLAGS FROM TO */
+static int run_rename(char **argv)
+{
+	unsigned flags = (unsigned)strtoul(argv[0], NULL, 0);
+
+	print_result(renameat2(AT_FDCWD, argv[1], AT_FDCWD, argv[2], flags));
+	return 0;
+}
+
+/* seek FILE data|hole OFFSET */
+static int run_seek(char **argv)
+{
+	int fd = open_file(argv[0], O_RDONLY);
+	int whence = strcmp(argv[1], "data") == 0 ? SEEK_DATA : SEEK_HOLE;
+
+	print_result(lseek(fd, strtoll(argv[2], NULL, 0), whence));
+	return 0;
+}
+
+/* mmap FILE OFFSET TEXT: writes it through a shared mapping */
+static int run_mmap(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+	size_t off = strtoull(argv[1], NULL, 0);
+	struct stat st;
+	char *map;
+
+	need(fstat(fd, &st) == 0, "fstat");
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+		   fd, 0);
+	need(map != MAP_FAILED, "mmap");
+	memcpy(map + off, argv[2], strlen(argv[2]));
+	need(msync(map, (size_t)st.st_size, MS_SYNC) == 0, "msync");
+	need(munmap(map, (size_t)st.st_size) == 0, "munmap");
+	return 0;
+}
+
+/* orphan FILE: makes it, unlinks it, and goes on using it */
+static int run_orphan(char **argv)
+{
+	enum { LEN = 300000 };
+	char *out = malloc(LEN);
+	char *in = calloc(1, LEN);
+	int fd = open_file(argv[0], O_RDWR | O_CREAT | O_EXCL);
+	uint64_t state = 7;
+	struct stat st;
+	size_t i;
+
+	need(out && in, "memory");
+	for (i = 0; i < LEN; i++)
+		out[i] = (char)next_random(&state);
+	need(pwrite(fd, out, LEN / 2, 0) == LEN / 2, "write");
+	need(unlink(argv[0]) == 0, "unlink");
+	need(pwrite(fd, out + LEN / 2, LEN / 2, LEN / 2) == LEN / 2, "write");
+	need(fsync(fd) == 0, "fsync");
+	need(fchmod(fd, 0600) == 0, "fchmod");
+	need(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) == 0, "fadvise");
+	need(pread(fd, in, LEN, 0) == LEN, "read");
+	need(fstat(fd, &st) == 0, "fstat");
+	(void)printf("%d %lld %s\n", (int)st.st_nlink, (long long)st.st_size,
+		     memcmp(in, out, LEN) == 0 ? "same" : "different");
+	return 0;
+}
+
+/*
+ * A process that will run `command`, made before a file is opened: a child made
+ * later would have that file, too, and its close would flush it.
+ */
+struct runner {
+	pid_t pid;
+	int go_fd; /* closed: run it */
+};
+
+static struct runner runner_make(const char *command)
+{
+	struct runner r;
+	int ends[2];
+	char byte;
+
+	need(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+	r.pid = fork();
+	need(r.pid >= 0, "fork");
+	if (r.pid == 0) {
+		(void)close(ends[1]);
+		(void)!read(ends[0], &byte, 1);
+		(void)execl("/bin/sh", "sh", "-c", command, NULL);
+		_exit(127);
+	}
+	(void)close(ends[0]);
+	r.go_fd = ends[1];
+	return r;
+}
+
+/* Its status has to be 0. */
+static void runner_run(const struct runner *r)
+{
+	int status;
+
+	(void)close(r->go_fd);
+	need(waitpid(r->pid, &status, 0) == r->pid, "wait");
+	errno = 0;
+	need(status == 0, "the command");
+}
+
+/* dirty FILE COMMAND: writes data, a hole, data; runs COMMAND while all that is
+ * still in the kernel's cache only */
+static int run_dirty(char **argv)
+{
+	struct runner runner = runner_make(argv[1]);
+	char block[4096];
+	int fd = open_file(argv[0], O_RDWR | O_CREAT | O_TRUNC);
+
+	memset(block, 'a', sizeof(block));
+	need(pwrite(fd, block, sizeof(block), 0) == sizeof(block), "write");
+	memset(block, 'b', sizeof(block));
+	need(pwrite(fd, block, sizeof(block), 1 << 20) == sizeof(block),
+	     "write");
+	runner_run(&runner);
+	need(close(fd) == 0, "close");
+	return 0;
+}
+
+/* hold FILE TEXT COMMAND: appends TEXT, and keeps FILE open over COMMAND */
+static int run_hold(char **argv)
+{
+	struct runner runner = runner_make(argv[2]);
+	int fd = open_file(argv[0], O_RDWR | O_CREAT | O_APPEND);
+	ssize_t len = (ssize_t)strlen(argv[1]);
+
+	need(write(fd, argv[1], (size_t)len) == len, "write");
+	runner_run(&runner);
+	need(close(fd) == 0, "close");
+	return 0;
+}
+
+/* clone FROM TO: by copy_file_range(2), bytes copied */
+static int run_clone(char **argv)
+{
+	int from = open_file(argv[0], O_RDONLY);
+	int to = open_file(argv[1], O_WRONLY | O_CREAT | O_TRUNC);
+	long long total = 0;
+	ssize_t n;
+
+	do {
+		n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
+		total += n > 0 ? n : 0;
+	} while (n > 0);
+	print_result(n < 0 ? n : total);
+	return 0;
+}
+
+/* fallocate FILE MODE OFFSET LENGTH */
+static int run_fallocate(char **argv)
+{
+	int fd = open_file(argv[0], O_RDWR);
+
+	print_result(fallocate(fd, (int)strtol(argv[1], NULL, 0),
+			       strtoll(argv[2], NULL, 0),
+			       strtoll(argv[3], NULL, 0)));
+	return 0;
+}
+
+/* socket PATH */
+static int run_socket(char **argv)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	need(fd >= 0, "socket");
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", argv[0]);
+	print_result(bind(fd, (struct sockaddr *)&addr, sizeof(addr)));
+	return 0;
+}
+
+/* say PATH TEXT: to a unix socket; prints what comes back */
+static int run_say(char **argv)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	char buf[4096];
+	ssize_t n;
+
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", argv[0]);
+	need(connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0, argv[0]);
+	need(write(fd, argv[1], strlen(argv[1])) >= 0, "write");
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		need(fwrite(buf, (size_t)n, 1, stdout) == 1, "write");
+	return 0;
+}
+
+/* direct FILE COUNT: writes and reads back through O_DIRECT */
+static int run_direct(char **argv)
+{
+	size_t len = strtoull(argv[1], NULL, 0);
+	int fd = open_file(argv[0], O_RDWR | O_CREAT | O_DIRECT);
+	uint64_t state = 99;
+	char *out = aligned_alloc(4096, len);
+	char *in = aligned_alloc(4096, len);
+	size_t i;
+
+	need(out && in, "memory");
+	for (i = 0; i < len; i++)
+		out[i] = (char)next_random(&state);
+	need(pwrite(fd, out, len, 0) == (ssize_t)len, "write");
+	need(pread(fd, in, len, 0) == (ssize_t)len, "read");
+	(void)printf("%s\n", memcmp(in, out, len) == 0 ? "same" : "different");
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int n_arguments;
+	int (*run)(char **argv);
+} commands[] = {
+	{ "bytes", 2, run_bytes },   { "rename", 3, run_rename },
+	{ "seek", 3, run_seek },     { "mmap", 3, run_mmap },
+	{ "orphan", 1, run_orphan }, { "dirty", 2, run_dirty },
+	{ "hold", 3, run_hold },     { "clone", 2, run_clone },
+	{ "socket", 1, run_socket }, { "fallocate", 4, run_fallocate },
+	{ "say", 2, run_say },       { "direct", 2, run_direct },
+};
+
+int main(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (argc >= 2 && strcmp(argv[1], commands[i].name) == 0 &&
+		    argc - 2 == commands[i].n_arguments)
+			return commands[i].run(argv + 2);
+	}
+	(void)fprintf(stderr, "helper: no such command\n");
+	return 2;
+}

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2164
+#
+# lib.sh - what the tests share. $work is the directory of the test, which is
+# also the current one; the store is $work/store, the mount point $work/mnt.
+work=
+pids=()
+
+fail()
+{
+	echo "fail: $*"
+	exit 1
+}
+
+# same WHAT GOT WANTED
+same()
+{
+	[[ $2 == "$3" ]] || fail "$1: '$2' instead of '$3'"
+}
+
+# The process that holds the store $1.
+holder_of()
+{
+	sed -n 's/^\(process\|pid\) \([0-9]*\).*/\2/p' "$1/lock"
+}
+
+# mount_at STORE DIR [ARGUMENT...]
+mount_at()
+{
+	mkdir -p "$2"
+	"$SIGMAFS" mount "$@"
+	pids+=("$(holder_of "$1")")
+}
+
+unmount_at()
+{
+	"$SIGMAFS" umount "$1"
+}
+
+# A fresh store, mounted. Arguments are mount's.
+start()
+{
+	"$SIGMAFS" mkfs -q "$work/store"
+	mount_at "$work/store" "$work/mnt" "$@"
+	cd "$work/mnt"
+}
+
+# Unmounts, and mounts again.
+again()
+{
+	cd "$work"
+	unmount_at mnt
+	mount_at store mnt "$@"
+	cd mnt
+}
+
+# Unmounts, and the store has to be sound.
+finish()
+{
+	cd "$work"
+	unmount_at mnt
+	"$SIGMAFS" check store >check.log || {
+		cat check.log
+		fail "the store is not sound"
+	}
+}
+
+daemon_pid()
+{
+	echo "${pids[-1]}"
+}
+
+# wait_gone PID: the process has ended. What is left of it waits for its parent,
+# which may take its time.
+wait_gone()
+{
+	local i
+	for ((i = 0; i < 1500; i++)); do
+		grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status" || return 0
+		sleep 0.02
+	done
+	fail "process $1 does not end"
+}
+
+# kill_daemon: as a crash would. What it leaves is a dead mount.
+kill_daemon()
+{
+	local pid
+	pid=$(daemon_pid)
+	kill -9 "$pid"
+	wait_gone "$pid"
+}
+
+# Takes away every mount below $work, the topmost first, and whoever serves one.
+clean_up()
+{
+	local dir pid
+	cd /
+	while read -r dir; do
+		timeout 10 "$SIGMAFS" umount "$dir" >/dev/null 2>&1 ||
+			umount -l "$dir" 2>/dev/null || true
+	done < <(awk -v top="$work/" 'index($5, top) == 1 { print $5 }' \
+		/proc/self/mountinfo | tac)
+	for pid in "${pids[@]}"; do
+		[[ $(cat "/proc/$pid/comm" 2>/dev/null) != sigmafs ]] ||
+			kill -9 "$pid" 2>/dev/null || true
+	done
+}
+
+# The state of a directory that a failing command must not change.
+picture()
+{
+	# What a dead mount hides is not read.
+	{
+		find "$@" -printf '%p %y %m %s %T@ %l\n' 2>/dev/null || true
+	} | sort
+}
+
+# refuses STATUS PATTERN COMMAND...: it fails with STATUS and says why in one
+# line that matches PATTERN, says nothing else, and changes nothing in $work. The
+# place of damage may be told on a line before that.
+refuses()
+{
+	local status=0 wanted=$1 pattern=$2 before
+	shift 2
+	before=$(picture "$work" ! -path "$work/out" ! -path "$work/err" \
+		! -path "$work")
+	"$@" >"$work/out" 2>"$work/err" || status=$?
+	same "status of $*" "$status" "$wanted"
+	same "lines that '$*' says" \
+		"$(grep -cv '^sigmafs: damage: ' "$work/err")" 1
+	[[ ! -s $work/out ]] || fail "$* printed: $(cat "$work/out")"
+	grep -qE -- "$pattern" "$work/err" ||
+		fail "$* says: $(cat "$work/err"); wanted: $pattern"
+	same "files after $*" "$(picture "$work" ! -path "$work/out" \
+		! -path "$work/err" ! -path "$work")" "$before"
+}
+
+# fails PATTERN COMMAND...: of other programs: a status that is not 0, and a
+# message that matches.
+fails()
+{
+	local pattern=$1 text
+	shift
+	if text=$(LC_ALL=C "$@" 2>&1); then
+		fail "'$*' succeeds"
+	fi
+	[[ $text =~ $pattern ]] || fail "'$*' says: $text; wanted: $pattern"
+}
+
+# as_nobody COMMAND...: as an ordinary user.
+as_nobody()
+{
+	setpriv --reuid=65534 --regid=65534 --clear-groups \
+		env HOME="$work" "$@"
+}
+
+# bytes COUNT SEED: the same random bytes each time.
+bytes()
+{
+	"$HELPER" bytes "$1" "$2"
+}
+
+# value_of KEY STORE-OR-DIR: a number of sigmafs stat.
+value_of()
+{
+	"$SIGMAFS" stat --json "$2" | sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"
+}

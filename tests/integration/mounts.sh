@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154,SC2164
+#
+# mounts.sh - the ways to mount and unmount, orderly ends and others.
+
+test_mount_type()
+{
+	start
+	cd "$work"
+	same type "$(findmnt -n -o FSTYPE mnt)" fuse.sigmafs
+	same source "$(findmnt -n -o SOURCE mnt)" "$work/store"
+	[[ ,$(findmnt -n -o OPTIONS mnt), != *,nosuid,* ]] || fail nosuid
+	again -o nosuid,nodev,noexec,noatime
+	cd "$work"
+	for option in nosuid nodev noexec noatime; do
+		[[ ,$(findmnt -n -o OPTIONS mnt), == *,$option,* ]] ||
+			fail "no $option"
+	done
+	finish
+}
+
+# As mount.fuse3 runs us, with the words of fstab. An installed program it finds
+# by the type "fuse.sigmafs"; another one by its path.
+test_mount_by_mount()
+{
+	"$SIGMAFS" mkfs -q 'a store'
+	mkdir mnt
+	mount -t fuse -o \
+		defaults,nofail,allow_other,_netdev,x-systemd.automount,cache=32M \
+		"$SIGMAFS#$work/a store" mnt
+	pids+=("$(holder_of 'a store')")
+	same type "$(findmnt -n -o FSTYPE mnt)" fuse.sigmafs
+	echo text >mnt/file
+	"$SIGMAFS" umount mnt
+	wait_gone "$(daemon_pid)"
+	printf '%s %s fuse defaults,noauto,nofail 0 0\n' \
+		"$SIGMAFS#$work/a\\040store" "$work/mnt" >fstab
+	mount -T fstab "$work/mnt"
+	pids+=("$(holder_of 'a store')")
+	same content "$(cat mnt/file)" text
+	umount mnt
+	wait_gone "$(daemon_pid)"
+	"$SIGMAFS" check 'a store'
+}
+
+test_mount_helper_names()
+{
+	mkdir mnt
+	for name in mkfs.sigmafs mount.fuse.sigmafs umount.sigmafs \
+		fsck.sigmafs; do
+		ln -s "$SIGMAFS" "$name"
+	done
+	./mkfs.sigmafs -q store
+	./mount.fuse.sigmafs store mnt -f -o rw,suid,dev
+	! mountpoint -q mnt || fail '-f of mount(8) is to do nothing'
+	./mount.fuse.sigmafs store mnt -v -n -s -o rw,suid,dev
+	pids+=("$(holder_of store)")
+	mountpoint -q mnt
+	./umount.sigmafs mnt
+	./fsck.sigmafs -a -C0 store
+}
+
+test_mount_read_only()
+{
+	start
+	echo text >file
+	again -o ro
+	same content "$(cat file)" text
+	fails 'Read-only file system' touch file
+	fails 'Read-only file system' rm file
+	cd "$work"
+	refuses 32 'was mounted read-only' "$SIGMAFS" mount store mnt -o \
+		remount,rw
+	finish
+}
+
+test_mount_remount()
+{
+	start
+	echo text >file
+	"$SIGMAFS" mount "$work/store" "$work/mnt" -o remount,ro
+	fails 'Read-only file system' touch file
+	same content "$(cat file)" text
+	"$SIGMAFS" mount "$work/store" "$work/mnt" -o remount,rw
+	echo more >>file
+	same content "$(cat file)" $'text\nmore'
+	finish
+}
+
+test_mount_options()
+{
+	start -o cache=8M,dirty=4M,workers=1,commit=1,effort=fastest
+	bytes 5000000 1 >random
+	seq 1 300000 >text
+	md5sum random text >"$work/sums"
+	"$SIGMAFS" sync .
+	(($(value_of frames_lz4 .) > 0)) || fail 'no lz4'
+	again -o effort=small,sync
+	md5sum -c --quiet "$work/sums"
+	seq 1 300000 >text2
+	cmp text text2
+	finish
+}
+
+test_mount_foreground()
+{
+	local pid
+	"$SIGMAFS" mkfs -q store
+	mkdir mnt
+	"$SIGMAFS" mount -f store mnt &
+	pid=$!
+	pids+=("$pid")
+	until mountpoint -q mnt; do
+		sleep 0.05
+	done
+	echo text >mnt/file
+	kill -INT "$pid"
+	wait "$pid"
+	! mountpoint -q mnt || fail 'still mounted'
+	mount_at store mnt
+	same content "$(cat mnt/file)" text
+	finish
+}
+
+test_mount_busy()
+{
+	start
+	echo text >file
+	exec 9<file
+	cd "$work"
+	refuses 32 "'$work/mnt' is in use" "$SIGMAFS" umount mnt
+	same 'still served' "$(cat mnt/file)" text
+	exec 9<&-
+	finish
+}
+
+# Another program's umount: the daemon goes on until all is written.
+test_mount_umount_by_others()
+{
+	start
+	bytes 20000000 7 >file
+	cd "$work"
+	umount mnt
+	wait_gone "$(daemon_pid)"
+	mount_at store mnt
+	bytes 20000000 7 | cmp - mnt/file
+	finish
+}
+
+# Dirty pages that the kernel still holds are not lost.
+test_mount_sigterm()
+{
+	local signal
+	start
+	for signal in TERM INT HUP; do
+		bytes 8000000 "$(daemon_pid)" >file
+		"$HELPER" hold held 'not closed yet' \
+			"kill -$signal $(daemon_pid)" || true
+		cd "$work"
+		wait_gone "$(daemon_pid)"
+		! mountpoint -q mnt || fail 'still mounted'
+		bytes 8000000 "$(daemon_pid)" >wanted
+		mount_at store mnt
+		cd mnt
+		cmp file "$work/wanted"
+		same held "$(cat held)" 'not closed yet'
+		rm held
+	done
+	finish
+}
+
+# Where only root may open /dev/fuse, a namespace of our own has another one.
+test_mount_user()
+{
+	mkdir -m 777 bin home
+	cp "$SIGMAFS" bin/sigmafs
+	if as_nobody test -w /dev/fuse; then
+		user_mounts
+	else
+		export -f user_mounts as_nobody same fail fails wait_gone
+		work=$work unshare -m bash -ec '
+			mkdir dev
+			mount -t tmpfs none dev
+			mknod -m 666 dev/fuse c 10 229
+			mount --bind dev/fuse /dev/fuse
+			user_mounts'
+	fi
+}
+
+user_mounts()
+{
+	local pid
+	cd home
+	as_nobody ../bin/sigmafs mkfs -q store
+	as_nobody mkdir mnt
+	as_nobody ../bin/sigmafs mount store mnt
+	same type "$(findmnt -n -o FSTYPE mnt)" fuse.sigmafs
+	as_nobody sh -c 'echo text >mnt/file'
+	same content "$(as_nobody cat mnt/file)" text
+	fails 'Permission denied' ls mnt
+	as_nobody ../bin/sigmafs sync mnt
+	same raw "$(as_nobody ../bin/sigmafs stat --json mnt |
+		sed -n 's/.*"raw_bytes":\([0-9]*\).*/\1/p')" 5
+	as_nobody ../bin/sigmafs umount mnt
+	as_nobody ../bin/sigmafs check store
+	# And by a signal.
+	as_nobody ../bin/sigmafs mount store mnt
+	pid=$(sed -n 's/^process \([0-9]*\).*/\1/p' store/lock)
+	as_nobody sh -c 'echo more >>mnt/file'
+	as_nobody kill -TERM "$pid"
+	wait_gone "$pid"
+	if mountpoint -q mnt; then
+		fail 'still mounted'
+	fi
+	as_nobody ../bin/sigmafs mount store mnt
+	same content "$(as_nobody cat mnt/file)" $'text\nmore'
+	as_nobody fusermount3 -u mnt
+	cd "$work"
+}
+
+test_mount_long_path()
+{
+	local long
+	long=$(printf 'd%.0s' {1..100})
+	mkdir -p "$long/$long" mnt
+	"$SIGMAFS" mkfs -q "$long/$long/store"
+	mount_at "$long/$long/store" mnt
+	echo text >mnt/file
+	"$SIGMAFS" sync mnt
+	"$SIGMAFS" stat mnt | grep -q '^mounted on'
+	"$SIGMAFS" umount mnt
+}
+
+test_mount_odd_names()
+{
+	local store="st,or e\\" dir=$'m n\tt'
+	"$SIGMAFS" mkfs -q "$store"
+	mount_at "$store" "$dir"
+	echo text >"$dir/file"
+	"$SIGMAFS" sync "$dir"
+	"$SIGMAFS" stat --json "$dir" | grep -qF "m n\\u0009t"
+	"$SIGMAFS" stat "$dir" | grep -qF "st,or e\\"
+	"$SIGMAFS" umount "$dir"
+	"$SIGMAFS" check "$store"
+}

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2154,SC2164
+#
+# posix.sh - content, sizes, holes, times, permissions as POSIX and ext4 have
+# them.
+
+test_posix_sparse()
+{
+	start
+	truncate -s 1T huge
+	same blocks "$(stat -c %b huge)" 0
+	echo end | dd of=huge bs=1 seek=500G conv=notrunc status=none
+	same size "$(stat -c %s huge)" 1099511627776
+	same data "$("$HELPER" seek huge data 0)" 536870912000
+	same hole "$("$HELPER" seek huge hole 536870912000)" 536870916096
+	truncate -s 9223372036854775807 largest
+	same size "$(stat -c %s largest)" 9223372036854775807
+	same 'no data' "$("$HELPER" seek largest data 0)" ENXIO
+	same 'at the end' "$("$HELPER" seek huge data 1099511627776)" ENXIO
+	again
+	same largest "$(stat -c %s largest)" 9223372036854775807
+	same data "$(dd if=huge bs=1 skip=500G count=3 status=none)" end
+	(($(value_of stored_bytes .) < 200000)) || fail 'holes cost something'
+	finish
+}
+
+test_posix_seek_dirty()
+{
+	# Nothing of the file has reached the daemon when cp looks for holes.
+	start
+	"$HELPER" dirty file "cp --sparse=auto file copy && cmp file copy"
+	"$HELPER" dirty file2 "tar -cSf archive.tar file2"
+	mkdir out
+	tar -C out -xf archive.tar
+	cmp out/file2 file2
+	"$HELPER" dirty file3 "$HELPER seek file3 data 0 >seen;
+		$HELPER seek file3 hole 0 >>seen;
+		$HELPER seek file3 data 4096 >>seen"
+	same seen "$(cat seen)" $'0\n4096\n1048576'
+	cmp file copy
+	finish
+}
+
+# The same when the daemon has the data, and has not encoded it yet.
+test_posix_sparse_copy_at_once()
+{
+	local i
+	start
+	mkdir out
+	for ((i = 0; i < 20; i++)); do
+		bytes 5000 "$i" >"file$i"
+		tar -cSf - "file$i" | tar -C out -xf -
+		cmp "file$i" "out/file$i"
+		cp --sparse=auto "out/file$i" "out/copy$i"
+		cmp "file$i" "out/copy$i"
+	done
+	finish
+}
+
+test_posix_fallocate()
+{
+	start
+	bytes 400000 2 >file
+	cp file copy
+	fallocate -p -o 100000 -l 100000 file
+	dd if=/dev/zero of=copy bs=1000 seek=100 count=100 conv=notrunc \
+		status=none
+	cmp file copy
+	fallocate -z -o 300000 -l 200000 file
+	truncate -s 300000 copy
+	truncate -s 500000 copy
+	cmp file copy
+	fallocate -n -o 500000 -l 100000 file
+	same 'size kept' "$(stat -c %s file)" 500000
+	fallocate -l 700000 file
+	same 'size grown' "$(stat -c %s file)" 700000
+	same collapse "$("$HELPER" fallocate file 8 0 4096)" EOPNOTSUPP
+	truncate -s 700000 copy
+	again
+	cmp file copy
+	finish
+}
+
+test_posix_truncate()
+{
+	start
+	bytes 1000000 3 >file
+	cp file copy
+	truncate -s 123456 file
+	truncate -s 2000000 file
+	{
+		head -c 123456 copy
+		head -c 1876544 /dev/zero
+	} >"$work/wanted"
+	cmp file "$work/wanted"
+	echo short >copy
+	same 'O_TRUNC' "$(cat copy)" short
+	again
+	cmp file "$work/wanted"
+	same 'O_TRUNC' "$(cat copy)" short
+	finish
+}
+
+test_posix_overwrite()
+{
+	local i
+	start
+	bytes 2000000 4 >file
+	cp file "$work/wanted"
+	for ((i = 0; i < 200; i++)); do
+		bytes 700 "$i" >"$work/piece"
+		for to in file "$work/wanted"; do
+			dd if="$work/piece" of="$to" bs=1 conv=notrunc \
+				seek=$((i * 9901 % 1999000)) status=none
+		done
+	done
+	cmp file "$work/wanted"
+	"$SIGMAFS" sync .
+	cmp file "$work/wanted"
+	again
+	cmp file "$work/wanted"
+	finish
+}
+
+test_posix_append()
+{
+	local i
+	start
+	for ((i = 0; i < 4; i++)); do
+		for ((j = 0; j < 500; j++)); do
+			echo "writer $i line $j"
+		done >>log &
+	done
+	wait
+	same lines "$(sort -u log | wc -l)" 2000
+	again
+	same lines "$(sort -u log | wc -l)" 2000
+	finish
+}
+
+test_posix_mmap()
+{
+	start
+	bytes 300000 5 >file
+	cp file "$work/wanted"
+	"$HELPER" mmap file 123456 'written through a mapping'
+	printf 'written through a mapping' |
+		dd of="$work/wanted" bs=1 seek=123456 conv=notrunc status=none
+	cmp file "$work/wanted"
+	again
+	cmp file "$work/wanted"
+	finish
+}
+
+test_posix_direct()
+{
+	start
+	same direct "$("$HELPER" direct file 3145728)" same
+	again
+	same size "$(stat -c %s file)" 3145728
+	finish
+}
+
+test_posix_unlinked_open()
+{
+	start
+	same 'unlinked file' "$("$HELPER" orphan file)" '0 300000 same'
+	[[ ! -e file ]] || fail 'it is still there'
+	# Open when the daemon is killed: gone after the next mount.
+	echo 'a line' >kept
+	"$SIGMAFS" sync .
+	finish
+}
+
+test_posix_copy()
+{
+	local before after
+	start
+	bytes 20000000 6 >file
+	"$SIGMAFS" sync .
+	before=$(value_of stored_bytes .)
+	same copied "$("$HELPER" clone file clone)" 20000000
+	"$SIGMAFS" sync .
+	after=$(value_of stored_bytes .)
+	((after - before < 1000000)) || fail "the copy takes $((after - before))"
+	cmp file clone
+	echo changed | dd of=clone bs=1 seek=1000 conv=notrunc status=none
+	again
+	cmp -n 1000 file clone
+	cmp -i 1008 file clone
+	bytes 20000000 6 | cmp - file
+	finish
+}
+
+test_posix_times()
+{
+	local mtime
+	start
+	touch -d '2020-01-02 03:04:05.987654321' file
+	same 'nanoseconds' "$(stat -c %y file | cut -c 1-29)" \
+		'2020-01-02 03:04:05.987654321'
+	touch -d '1901-12-14 00:00:00.25' old
+	touch -d '2500-06-07 08:09:10.125' late
+	stat -c '%n %y' old late >"$work/times"
+	mtime=$(stat -c %.9Y file)
+	echo more >>file
+	[[ $(stat -c %.9Y file) != "$mtime" ]] || fail 'a write leaves mtime'
+	mtime=$(stat -c %.9Y file)
+	chmod 600 file
+	same 'mtime after chmod' "$(stat -c %.9Y file)" "$mtime"
+	touch -a -d '2021-01-01' file
+	same 'mtime after touch -a' "$(stat -c %.9Y file)" "$mtime"
+	again
+	same 'mtime after mount' "$(stat -c %.9Y file)" "$mtime"
+	stat -c '%n %y' old late | diff "$work/times" -
+	finish
+}
+
+test_posix_permissions()
+{
+	start -o allow_other
+	chmod 755 .
+	echo secret >secret
+	chmod 600 secret
+	fails 'Permission denied' as_nobody cat secret
+	mkdir -m 1777 shared
+	as_nobody sh -c 'echo mine >shared/mine'
+	same owner "$(stat -c %u:%g shared/mine)" 65534:65534
+	touch shared/other
+	fails 'Operation not permitted' as_nobody rm -f shared/other
+	mkdir -m 2777 group
+	chgrp 77 group
+	as_nobody touch group/inherits
+	same 'setgid directory' "$(stat -c %g group/inherits)" 77
+	finish
+}
+
+test_posix_kill_suid()
+{
+	start -o allow_other
+	chmod 777 .
+	cp /bin/true program
+	chown 65534:65534 program
+	chmod 6755 program
+	# A write by somebody else, a truncation, a new owner.
+	as_nobody sh -c 'echo x >>program'
+	same 'after a write' "$(stat -c %a program)" 755
+	chmod 6755 program
+	as_nobody truncate -s 100 program
+	same 'after a truncation' "$(stat -c %a program)" 755
+	chmod 6755 program
+	chown 1:1 program
+	same 'after chown' "$(stat -c %a program)" 755
+	mkdir dir
+	chmod 2755 dir
+	chown 1:1 dir
+	same 'a directory keeps it' "$(stat -c %a dir)" 2755
+	finish
+}
+
+test_posix_locks()
+{
+	start
+	touch file
+	flock file -c "flock -n file -c true" && fail 'locked twice'
+	flock file -c true
+	finish
+}
+
+test_posix_links()
+{
+	local i
+	start
+	echo x >file
+	mkdir links
+	for ((i = 0; i < 300; i++)); do
+		ln file "links/$i"
+	done
+	same links "$(stat -c %h file)" 301
+	rm -r links
+	same links "$(stat -c %h file)" 1
+	mkdir dir
+	fails 'hard link not allowed' ln dir other
+	finish
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * suites.h - the suites of this program, one per source file of fs.
+ */
+#ifndef TESTS_UNIT_FS_SUITES_H
+#define TESTS_UNIT_FS_SUITES_H
+
+#include <check.h>
+
+Suite *suite_cmd(void);
+Suite *suite_control(void);
+Suite *suite_daemon(void);
+Suite *suite_explain(void);
+Suite *suite_json(void);
+Suite *suite_mountinfo(void);
+Suite *suite_options(void);
+Suite *suite_stats(void);
+Suite *suite_wire(void);
+
+#endif

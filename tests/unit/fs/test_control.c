@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_control.c - tests of fs/control.c.
+ */
+#include "control.h"
+#include "unit/fs/suites.h"
+
+#include "json.h"
+#include "lib/suite.h"
+#include "lib/tmpdir.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+START_TEST(parses_requests)
+{
+	static const struct {
+		const char *line;
+		int rc;
+	} bad[] = {
+		{ "", -EINVAL },
+		{ "sigmafs", -EINVAL },
+		{ "sigmafs ", -EINVAL },
+		{ "sigmafs 1", -EINVAL },
+		{ "sigmafs 1 ", -EINVAL },
+		{ "sigmafs 1 statx", -EINVAL },
+		{ "sigmafs 1 stat more", -EINVAL },
+		{ "sigmafs -1 stat", -EINVAL },
+		{ "other 1 stat", -EINVAL },
+		{ "sigmafs 2 stat", -EOPNOTSUPP },
+		{ "sigmafs 99999999999999999999 stat", -EOPNOTSUPP },
+	};
+	enum control_verb verb;
+	unsigned i;
+	char line[CONTROL_REQUEST_MAX];
+
+	for (i = 0; i < CONTROL_N_VERBS; i++) {
+		(void)snprintf(line, sizeof(line), "sigmafs 1 %s",
+			       control_verb_name((enum control_verb)i));
+		ck_ok(control_parse(line, &verb));
+		ck_assert_uint_eq(verb, i);
+	}
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_rc(control_parse(bad[i].line, &verb), bad[i].rc);
+}
+END_TEST
+
+/* What the server below is to answer. */
+struct script {
+	int rc;
+	unsigned n_calls;
+};
+
+static int serve(void *ctx, enum control_verb verb, struct json *reply)
+{
+	struct script *script = ctx;
+
+	script->n_calls++;
+	json_u64(reply, "verb", verb);
+	return script->rc;
+}
+
+START_TEST(asks_and_answers)
+{
+	struct script script = { 0 };
+	struct control *control;
+	struct tmpdir tmp;
+	struct stat st;
+	uint64_t verb;
+	char reply[CONTROL_REPLY_MAX];
+
+	tmpdir_init(&tmp);
+	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ENOENT);
+	ck_ok(control_start(tmp.fd, serve, &script, &control));
+	ck_ok(fstatat(tmp.fd, CONTROL_NAME, &st, 0));
+	ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
+	ck_ok(control_ask(tmp.path, CONTROL_STAT, reply));
+	ck_ok(json_get_u64(reply, "verb", &verb));
+	ck_assert_uint_eq(verb, CONTROL_STAT);
+	script.rc = -EIO;
+	ck_rc(control_ask(tmp.path, CONTROL_SYNC, reply), -EIO);
+	ck_rc(control_ask(tmp.path, CONTROL_UNMOUNT, reply), -EIO);
+	ck_assert_uint_eq(script.n_calls, 3);
+	control_stop(control);
+	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ENOENT);
+	control_finish(control, 0);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
+START_TEST(replaces_a_stale_socket)
+{
+	struct script script = { 0 };
+	struct control *control;
+	struct tmpdir tmp;
+	char reply[CONTROL_REPLY_MAX];
+
+	tmpdir_init(&tmp);
+	ck_ok(mknodat(tmp.fd, CONTROL_NAME, S_IFREG | 0644, 0));
+	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ECONNREFUSED);
+	ck_ok(control_start(tmp.fd, serve, &script, &control));
+	ck_ok(control_ask(tmp.path, CONTROL_STATUS, reply));
+	control_stop(control);
+	control_finish(control, 0);
+	control_finish(NULL, 0);
+	control_stop(NULL);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
+Suite *suite_control(void)
+{
+	const TTest *const tests[] = {
+		parses_requests,
+		asks_and_answers,
+		replaces_a_stale_socket,
+	};
+
+	return suite_of("fs/control", tests, sizeof(tests) / sizeof(tests[0]),
+			20);
+}
