@@ -161,7 +161,7 @@ static const struct flag_def flag_defs[] = {
 
 /* For libfuse. */
 static const char *const passed[] = {
-	"allow_other", "allow_root", "auto_unmount",
+	"allow_other", "allow_root", "auto_unmount", "default_permissions",
 };
 
 /* Without effect here, with a value or without. */
@@ -172,8 +172,8 @@ static const char *const ignored[] = {
 	/* For mount(8), fstab(5) and systemd. */
 	"defaults", "auto", "noauto", "nofail", "user", "nouser", "users",
 	"owner", "group", "_netdev", "comment", "nonempty", "silent", "loud",
-	/* Always so, or what the kernel shows of a mount. */
-	"default_permissions", "fsname", "subtype", "user_id", "group_id",
+	/* What the kernel shows of a mount. */
+	"fsname", "subtype", "user_id", "group_id",
 };
 /* clang-format on */
 
@@ -305,6 +305,17 @@ int options_parse(struct mount_options *o, const char *list, char *error)
 	return rc;
 }
 
+/*
+ * Where only root may enter, permission bits decide nothing, and asking the
+ * kernel to look at them costs a GETATTR of the directory after every change in
+ * it: then they are checked only on request.
+ */
+static bool needs_checks(const struct mount_options *o, bool is_root)
+{
+	return (!is_root || strstr(o->passed, "allow_")) &&
+	       !strstr(o->passed, "default_permissions");
+}
+
 void options_for_kernel(const struct mount_options *o, bool is_root,
 			char *ret_list)
 {
@@ -312,8 +323,9 @@ void options_for_kernel(const struct mount_options *o, bool is_root,
 
 	/* The names are shorter than the room for one text. */
 	(void)snprintf(ret_list, (size_t)2 * OPTIONS_TEXT_MAX,
-		       "default_permissions%s%s%s%s%s%s%s%s",
-		       f & MS_RDONLY ? ",ro" : ",rw",
+		       "%s%s%s%s%s%s%s%s%s",
+		       needs_checks(o, is_root) ? "default_permissions," : "",
+		       f & MS_RDONLY ? "ro" : "rw",
 		       f & MS_NOSUID ? ",nosuid"
 		       : is_root     ? ",suid"
 				     : "",

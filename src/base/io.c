@@ -137,6 +137,11 @@ void io_will_need(int fd, uint64_t off, uint64_t len)
 	(void)posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
 }
 
+void io_random_reads(int fd)
+{
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+}
+
 int io_size(int fd, uint64_t *ret)
 {
 	struct stat st;

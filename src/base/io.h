@@ -35,8 +35,10 @@ int io_ftruncate(int fd, uint64_t len);
 /* Allocates blocks (mode 0 of fallocate(2)). */
 int io_allocate(int fd, uint64_t off, uint64_t len);
 
-/* Has the system read this range ahead; a hint that cannot fail. */
+/* Hints that cannot fail: have this range read ahead; read just what is asked
+ * for. */
 void io_will_need(int fd, uint64_t off, uint64_t len);
+void io_random_reads(int fd);
 
 int io_size(int fd, uint64_t *ret);
 int io_mkdir(int dirfd, const char *name, unsigned mode);

@@ -229,6 +229,18 @@ static void prefetch_run(struct work *w, unsigned worker)
 	free(p);
 }
 
+/* Has the system read the frame while it waits for a worker. */
+static void read_ahead(struct store *s, const struct frame_place *place)
+{
+	struct segment *seg;
+
+	if (segments_get(s->segments, place->segment, &seg) < 0)
+		return;
+	io_will_need(seg->fd, place->off,
+		     RECORD_HEADER_LEN + place->payload_len);
+	segments_put(s->segments, seg);
+}
+
 void chunk_prefetch(struct store *s, uint64_t chunk)
 {
 	struct frame_place place = { .frame = 0 };
@@ -236,9 +248,13 @@ void chunk_prefetch(struct store *s, uint64_t chunk)
 
 	if (locate(s, chunk, &place) != 0 || cache_has(s->cache, place.frame))
 		return;
+	/* The chunks of a frame mostly come one after the other. */
+	if (atomic_exchange(&s->prefetched, place.frame) == place.frame)
+		return;
 	p = malloc(sizeof(*p));
 	if (!p)
 		return;
+	read_ahead(s, &place);
 	*p = (struct prefetch){ { prefetch_run, NULL }, s, chunk };
 	if (!workers_try_submit(s->prefetchers, &p->work))
 		free(p);

@@ -24,7 +24,7 @@
 #include <unistd.h>
 
 enum {
-	N_PARCELS = 96,
+	N_PARCELS = 64,
 	N_RESERVED = 8, /* for those who may not wait */
 	LOAD_HIGH = 50, /* per cent of the queue: a burst begins */
 	LOAD_LOW = 10,  /* it is over */

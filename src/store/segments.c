@@ -163,6 +163,8 @@ int segments_get(struct segments *t, uint64_t number, struct segment **ret)
 	rc = read_header(t, fd, number, &header);
 	if (rc < 0)
 		return rc;
+	/* Frames lie here and there, and chunk_prefetch() reads ahead. */
+	io_random_reads(fd);
 	return adopt(t, steal_fd(&fd), &header, ret);
 }
 

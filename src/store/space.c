@@ -21,7 +21,7 @@
 
 #define RESERVE_NAME "reserve"
 
-static const uint64_t RESERVE_LEN = 512 << 10;
+static const uint64_t RESERVE_LEN = 256 << 10;
 static const uint64_t MARGIN_MAX = 64 << 20;
 static const uint64_t ASK_NS = 50000000;
 static const uint64_t ASK_LEN = 8 << 20;

@@ -87,6 +87,7 @@ struct store {
 	struct log *log; /* NULL: opened read-only */
 	struct ingest *ingest;
 	struct workers *prefetchers;
+	atomic_uint_fast64_t prefetched; /* atomic: the newest frame, a hint */
 	struct housekeeping *housekeeping; /* NULL: not started */
 	struct commit commit;
 	struct space space;

@@ -6,7 +6,6 @@
  */
 #include "store/superblock.h"
 
-#include "base/error.h"
 #include "base/hash.h"
 
 #include <stdio.h>
@@ -297,7 +296,7 @@ int superblock_parse(struct span text, struct superblock *ret)
 	if (rc == 0)
 		rc = parse_body(body, &sb);
 	if (rc == -EUCLEAN)
-		return corrupt("the superblock");
+		return -EUCLEAN; /* whoever opens the store says so */
 	if (rc == 0)
 		*ret = sb;
 	return rc;

@@ -22,6 +22,7 @@ enum {
 	PACK_MAX = 64 << 10,   /* dirty bytes of a file that shares a parcel */
 	INTENT_MAX = 64 << 10, /* dirty bytes that fsync stores by itself */
 	PACK_FULL = PARCEL_RAW_MAX - CHUNK_MIN, /* small files lie together */
+	COPY_FIRST = 160 << 10, /* bytes that mostly hold enough chunks */
 };
 
 /* ---- landing ---------------------------------------------------------------- */
@@ -192,6 +193,33 @@ static void drop_dirty(struct volume *v, struct file_data *d, uint64_t from,
 }
 
 /*
+ * Copies the beginning of a run into the parcel and makes chunks of it; the run
+ * then ends where the copy does. A short copy is mostly enough for a parcel that
+ * is to stay short.
+ */
+static size_t copy_and_cut(struct inode *inode, struct parcel *p,
+			   struct run *run, bool hot, bool shared)
+{
+	size_t room = PARCEL_RAW_MAX - p->raw_len;
+	size_t want = min_u64(COPY_FIRST, room);
+	uint64_t end = run->end;
+
+	for (;;) {
+		size_t done;
+
+		run->end = min_u64(end, run->off + want);
+		(void)spans_copy(&inode->data->dirty, run->off,
+				 p->raw + p->raw_len,
+				 (size_t)(run->end - run->off));
+		done = cut_chunks(inode, p, run, run->end == end && !hot,
+				  shared);
+		if (done > 0 || run->end == end || want == room)
+			return done;
+		want = room;
+	}
+}
+
+/*
  * Moves dirty bytes of the inode (locked) into the parcel. Returns true when
  * the parcel is full and more could be taken; when it is still empty then,
  * there was no memory.
@@ -211,19 +239,19 @@ static bool take(struct volume *v, struct inode *inode, struct parcel *p,
 
 		if (is_full(p, shared))
 			return true;
-		run.end = min_u64(end, run.off + PARCEL_RAW_MAX - p->raw_len);
-		(void)spans_copy(&d->dirty, run.off, p->raw + p->raw_len,
-				 (size_t)(run.end - run.off));
-		done = cut_chunks(inode, p, &run, run.end == end && !hot,
-				  shared);
+		done = copy_and_cut(inode, p, &run, hot, shared);
 		from = run.off + done;
 		drop_dirty(v, d, run.off, from);
-		if (from < end) {
-			if (run.end < end || !hot || is_full(p, shared))
-				return true;
-			rest = true;
-			from = end;
-		}
+		if (from == end)
+			continue;
+		if (is_full(p, shared))
+			return true;
+		if (done > 0 && run.end < end)
+			continue;
+		if (run.end < end || !hot)
+			return true;
+		rest = true;
+		from = end;
 	}
 	if (!rest)
 		file_data_set_goal(inode);

@@ -76,7 +76,7 @@ wait_gone()
 {
 	local i
 	for ((i = 0; i < 1500; i++)); do
-		grep -qs '^State:[[:space:]]*[^Z]' "/proc/$1/status" || return 0
+		grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" || return 0
 		sleep 0.02
 	done
 	fail "process $1 does not end"

@@ -74,6 +74,11 @@ START_TEST(takes_those_of_the_kernel)
 	ck_assert(!o.volume.store.read_only);
 	options_for_kernel(&o, false, list);
 	ck_assert_str_eq(list, "default_permissions,rw");
+	options_for_kernel(&o, true, list);
+	ck_assert_str_eq(list, "rw");
+	o = parsed("default_permissions");
+	options_for_kernel(&o, true, list);
+	ck_assert_str_eq(list, "rw,default_permissions");
 	o = parsed("remount,ro");
 	ck_assert(o.remount);
 	ck_assert_str_eq(o.passed, "");
@@ -86,7 +91,7 @@ START_TEST(tolerates_those_of_others)
 		parsed("defaults,auto,noauto,nofail,user,users,owner,group,"
 		       "_netdev,comment=a b,x-systemd.automount,"
 		       "x-gvfs-name=X,X-mount.mkdir,relatime,lazytime,"
-		       "fsname=other,subtype=x,default_permissions,"
+		       "fsname=other,subtype=x,"
 		       "user_id=0,group_id=0,,");
 
 	ck_assert_str_eq(o.passed, "");
