@@ -30,7 +30,7 @@
 #include <sys/mount.h>
 
 enum {
-	THREADS_BEYOND_CPUS = 14, /* may wait for a disk, or for room */
+	THREADS_BEYOND_CPUS = 10, /* may wait for a disk, or for room */
 	SEEK_THREADS = 2,
 	SEEK_QUEUE = 1 << 20,
 };
@@ -321,6 +321,7 @@ int session_run(const struct session_config *config)
 	if (!s)
 		return -ENOMEM;
 	s->config = config;
+	tune_memory();
 	rc = ending_init(&s->ending);
 	if (rc == 0)
 		rc = open_volume(s);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * tune.c - settings in /sys/class/bdi.
+ * tune.c - settings in /sys/class/bdi, and of malloc.
  *
  * The kernel trusts a FUSE daemon with 1 % of the dirty pages and reads 128 KiB
  * ahead. Both are far too little for one that encodes on all processors.
@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/sysmacros.h>
@@ -22,6 +23,18 @@ static const struct {
 	{ "strict_limit", "0" },
 	{ "max_ratio", "100" },
 };
+
+enum {
+	ARENAS = 2,
+	LARGE_BLOCK = 1 << 20, /* bytes that are worth their own mapping */
+};
+
+void tune_memory(void)
+{
+	(void)mallopt(M_ARENA_MAX, ARENAS);
+	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	(void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BLOCK);
+}
 
 static void set(dev_t dev, const char *name, const char *value)
 {

@@ -9,7 +9,7 @@
 
 enum {
 	DIRTY_DEFAULT = 32 << 20,
-	POOL_KEEP = 64,
+	POOL_KEEP = 16,
 };
 
 /* Dirty data is handed to ingest when it is so old. */

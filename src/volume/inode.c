@@ -20,7 +20,7 @@
 
 enum { N_INODES_DEFAULT = 16 << 10 };
 
-int inodes_new(struct volume *v, size_t n_max, struct inodes **ret)
+int inodes_new(size_t n_max, struct inodes **ret)
 {
 	struct inodes *t = calloc(1, sizeof(*t));
 
@@ -31,11 +31,6 @@ int inodes_new(struct volume *v, size_t n_max, struct inodes **ret)
 	idmap_init(&t->lookups);
 	t->changed_end = &t->changed;
 	t->n_max = n_max ? n_max : N_INODES_DEFAULT;
-	t->volume = v;
-	if (inodes_start_reaping(t)) {
-		inodes_free(t);
-		return -ENOMEM;
-	}
 	*ret = t;
 	return 0;
 }
@@ -54,7 +49,6 @@ void inodes_free(struct inodes *t)
 
 	if (!t)
 		return;
-	workers_free(t->reapers);
 	while (t->changed) {
 		struct inode *inode = t->changed;
 
@@ -107,7 +101,7 @@ static uint32_t links_of(struct inode *inode)
 	return nlink;
 }
 
-bool inode_is_gone(struct inode *inode)
+static bool is_gone(struct inode *inode)
 {
 	bool gone;
 
@@ -284,7 +278,7 @@ static bool unpin(struct inodes *t, struct inode *inode, bool may_delete)
 		sync_unlock(&t->lock);
 		return false;
 	}
-	if (inode_is_gone(inode)) {
+	if (is_gone(inode)) {
 		inode->lru_next = NULL;
 		excess = inode->listed ? NULL : inode;
 	} else if (may_delete && links_of(inode) == 0 &&
@@ -313,8 +307,32 @@ void inode_put(struct volume *v, struct inode *inode)
 
 void inode_put_indexed(struct volume *v, struct inode *inode)
 {
-	if (inode && unpin(v->inodes, inode, true))
-		inode_doom(v, inode);
+	struct inodes *t = v->inodes;
+
+	if (!inode || !unpin(t, inode, true))
+		return;
+	sync_lock(&t->lock);
+	inode->lru_next = t->doomed;
+	t->doomed = inode;
+	sync_unlock(&t->lock);
+}
+
+void inodes_reap(struct volume *v)
+{
+	struct inodes *t = v->inodes;
+	struct inode *list;
+
+	sync_lock(&t->lock);
+	list = t->doomed;
+	t->doomed = NULL;
+	sync_unlock(&t->lock);
+	while (list) {
+		struct inode *inode = list;
+
+		list = inode->lru_next;
+		inode->lru_next = NULL;
+		inode_delete(v, inode);
+	}
 }
 
 void inode_unhash(struct volume *v, struct inode *inode)
@@ -335,7 +353,7 @@ void inode_unlist(struct volume *v, struct inode *inode)
 	sync_lock(&t->lock);
 	inode->listed = false;
 	if (atomic_load(&inode->n_pins) == 0) {
-		if (inode_is_gone(inode)) {
+		if (is_gone(inode)) {
 			inode->lru_next = NULL;
 			excess = inode;
 		} else {
@@ -395,18 +413,6 @@ void inode_uncount(struct volume *v, uint64_t ino)
 	sync_unlock(&t->lock);
 }
 
-/* Without a link, and with no data in memory that is still to go somewhere. */
-static bool is_idle(struct inode *inode)
-{
-	bool idle;
-
-	sync_lock(&inode->lock);
-	idle = inode->image.attr.nlink == 0 && !inode->gone &&
-	       !file_data_busy(inode->data);
-	sync_unlock(&inode->lock);
-	return idle;
-}
-
 void inode_forget(struct volume *v, uint64_t ino, uint64_t n)
 {
 	struct inodes *t = v->inodes;
@@ -426,11 +432,7 @@ void inode_forget(struct volume *v, uint64_t ino, uint64_t n)
 	sync_unlock(&t->lock);
 	if (!inode && orphan && inode_get(v, ino, &inode))
 		return;
-	/* rm -r must not wait until the rows are gone. */
-	if (inode && is_idle(inode) && inode_alone(v, inode))
-		inode_doom(v, inode);
-	else
-		inode_drop(v, inode);
+	inode_drop(v, inode);
 }
 
 bool inode_wanted(struct volume *v, struct inode *inode)

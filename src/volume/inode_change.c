@@ -92,7 +92,7 @@ void inodes_txn_end(struct volume *v)
 	if (v->inodes->n_changed > CHANGED_MAX)
 		(void)inodes_log_changed(v);
 	txn_end(v->store);
-	inodes_help_reaping(v);
+	inodes_reap(v);
 }
 
 /* ---- deleting ------------------------------------------------------------------- */
@@ -143,20 +143,18 @@ int inode_try_delete(struct volume *v, struct inode *inode)
 	return delete_now(v, inode);
 }
 
-void inodes_delete(struct volume *v, struct inode *const *list, size_t n)
-{
-	/* When they cannot be deleted, the next mount does it. */
-	if (txn_begin(v->store) == 0) {
-		for (size_t i = 0; i < n; i++)
-			if (!inode_is_gone(list[i]) && delete_now(v, list[i]))
-				break;
-		txn_end(v->store);
-	}
-	for (size_t i = 0; i < n; i++)
-		inode_unpin(v, list[i]);
-}
-
 void inode_delete(struct volume *v, struct inode *inode)
 {
-	inodes_delete(v, &inode, 1);
+	bool gone;
+
+	/* When it cannot be deleted, the next mount does it. */
+	if (txn_begin(v->store) == 0) {
+		sync_lock(&inode->lock);
+		gone = inode->gone;
+		sync_unlock(&inode->lock);
+		if (!gone)
+			(void)delete_now(v, inode);
+		txn_end(v->store);
+	}
+	inode_unpin(v, inode);
 }

@@ -11,7 +11,6 @@
 #define VOLUME_INODES_H
 
 #include "base/idmap.h"
-#include "base/workers.h"
 #include "volume/inode.h"
 
 /* A lookup count carries this bit when the inode has no links and is not in
@@ -26,12 +25,7 @@ struct inodes {
 	struct idmap lookups;                  /* counts */
 	struct inode *lru_oldest, *lru_newest; /* neither pinned nor listed */
 	struct inode *doomed; /* to be deleted, by lru_next; a pin each */
-	size_t n_doomed;
-	bool reaping;            /* reap_job is queued or runs */
-	struct work reap_job;    /* immutable but for the pool's field */
-	struct workers *reapers; /* immutable; one thread */
-	struct volume *volume;   /* immutable */
-	bool closing;            /* no count matters any more */
+	bool closing;         /* no count matters any more */
 
 	struct inode *changed;      /* oldest first, by next_changed */
 	struct inode **changed_end; /* where the next one goes */
@@ -40,7 +34,7 @@ struct inodes {
 	bool logging;
 };
 
-int inodes_new(struct volume *v, size_t n_max, struct inodes **ret);
+int inodes_new(size_t n_max, struct inodes **ret);
 
 /* All that is in memory, pinned or not. The store is closed. */
 void inodes_free(struct inodes *t);
@@ -48,22 +42,8 @@ void inodes_free(struct inodes *t);
 /* Logs all changed inodes. In a transaction, or before a batch ends. */
 int inodes_log_changed(struct volume *v);
 
-/* Deletes what was found to be without use where it could not be deleted, or
- * where nobody should wait for it. No lock held. */
+/* Deletes what inode_put_indexed() found to be without use. No lock held. */
 void inodes_reap(struct volume *v);
-
-/* Reaps when there is too much to be reaped. No lock held. */
-void inodes_help_reaping(struct volume *v);
-
-/* Waits for the thread that reaps, and ends it; what is found from now on waits
- * for inodes_reap(). */
-void inodes_end_reaping(struct volume *v);
-
-/* The thread's work is in inode_reap.c. */
-int inodes_start_reaping(struct inodes *t);
-
-/* To be reaped: takes the caller's pin. No lock held. */
-void inode_doom(struct volume *v, struct inode *inode);
 
 /* From now on lookup counts keep nothing alive. */
 void inodes_closing(struct volume *v);
@@ -101,13 +81,8 @@ void inode_drop(struct volume *v, struct inode *inode);
 
 /* The rest is between inode.c and inode_change.c. */
 
-/* Deletes inodes that only the caller's pins keep, in one transaction; drops the
- * pins. */
-void inodes_delete(struct volume *v, struct inode *const *list, size_t n);
+/* Deletes an inode that only the caller's pin keeps; drops the pin. */
 void inode_delete(struct volume *v, struct inode *inode);
-
-/* Whether INODE_DEL was logged. Takes its lock. */
-bool inode_is_gone(struct inode *inode);
 
 /* Drops a pin without deleting anything. */
 void inode_unpin(struct volume *v, struct inode *inode);

@@ -136,7 +136,7 @@ static int new_volume(const struct volume_options *options, struct volume **ret)
 	v->schema = join_schemas();
 	rc = v->schema ? 0 : -ENOMEM;
 	if (!rc)
-		rc = inodes_new(v, options->n_inodes, &v->inodes);
+		rc = inodes_new(options->n_inodes, &v->inodes);
 	if (!rc)
 		rc = inode_rows_new(&v->inode_rows);
 	if (!rc)
@@ -323,7 +323,6 @@ int volume_close(struct volume *v)
 
 	if (!v)
 		return 0;
-	inodes_end_reaping(v);
 	if (store_writable(v->store) == 0) {
 		inodes_closing(v);
 		rc = purge(v);

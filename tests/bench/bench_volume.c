@@ -48,8 +48,8 @@ static void lap_end(const struct lap *from, const char *step, size_t len)
 	getrusage(RUSAGE_SELF, &usage);
 	printf("{\"step\":\"%s\",\"mb_s\":%.1f,\"wall_s\":%.3f,\"cpu_s\":%.3f,"
 	       "\"peak_kib\":%ld}\n",
-	       step, (double)len / 1e6 / wall, wall,
-	       cpu_seconds() - from->cpu, usage.ru_maxrss);
+	       step, (double)len / 1e6 / wall, wall, cpu_seconds() - from->cpu,
+	       usage.ru_maxrss);
 }
 
 static void must(int rc, const char *what)
@@ -127,7 +127,8 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	in = map_file(argv[2]);
-	must(volume_create(argv[1], &(struct store_create_options){ 0 }), "create");
+	must(volume_create(argv[1], &(struct store_create_options){ 0 }),
+	     "create");
 	must(volume_open(argv[1], &options, &v), "open");
 	must(volume_make(v, VOLUME_ROOT, span_of("file", 4), &file, &attr),
 	     "make");

@@ -75,10 +75,10 @@ START_TEST(takes_those_of_the_kernel)
 	options_for_kernel(&o, false, list);
 	ck_assert_str_eq(list, "default_permissions,rw");
 	options_for_kernel(&o, true, list);
-	ck_assert_str_eq(list, "rw");
+	ck_assert_str_eq(list, "rw,suid,dev");
 	o = parsed("default_permissions");
 	options_for_kernel(&o, true, list);
-	ck_assert_str_eq(list, "rw,default_permissions");
+	ck_assert_str_eq(list, "rw,suid,dev,default_permissions");
 	o = parsed("remount,ro");
 	ck_assert(o.remount);
 	ck_assert_str_eq(o.passed, "");
