@@ -26,14 +26,14 @@ static const struct {
 
 enum {
 	ARENAS = 2,
-	LARGE_BLOCK = 1 << 20, /* bytes that are worth their own mapping */
+	LARGE_BLOCK = 192 << 10, /* bytes that are worth their own mapping */
 };
 
 void tune_memory(void)
 {
 	(void)mallopt(M_ARENA_MAX, ARENAS);
 	(void)mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
-	(void)mallopt(M_TRIM_THRESHOLD, 2 * LARGE_BLOCK);
+	(void)mallopt(M_TRIM_THRESHOLD, 4 * LARGE_BLOCK);
 }
 
 static void set(dev_t dev, const char *name, const char *value)
