@@ -29,7 +29,7 @@ enum {
 	LOAD_HIGH = 50, /* per cent of the queue: a burst begins */
 	LOAD_LOW = 10,  /* it is over */
 
-	GOAL_BINARY = 96 << 10,
+	GOAL_BINARY = 40 << 10,
 	GOAL_TEXT = PARCEL_RAW_MAX - (16 << 10),
 };
 
