@@ -18,6 +18,7 @@
 
 #include <fuse_lowlevel.h>
 
+struct refusals;
 struct workers;
 
 /* How long the kernel may trust names and attributes: nobody but it changes
@@ -26,10 +27,11 @@ struct workers;
 #define BRIDGE_MOMENT  1.0
 
 struct bridge {
-	struct volume *volume;   /* immutable */
-	struct fuse_session *se; /* immutable */
-	struct workers *seekers; /* immutable; for LSEEK */
-	bool read_only;          /* immutable */
+	struct volume *volume;     /* immutable */
+	struct fuse_session *se;   /* immutable */
+	struct workers *seekers;   /* immutable; for LSEEK */
+	struct refusals *refusals; /* immutable */
+	bool read_only;            /* immutable */
 	struct wire wire;
 };
 

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 void cmd_help(const struct command *c)
 {
@@ -79,7 +80,9 @@ void cmd_find_store(const char *path, char *ret)
 
 	if (entry && mountinfo_find_store(path, entry) == 0)
 		path = entry->source;
-	(void)snprintf(ret, PATH_MAX, "%s", path);
+	/* The control socket is not looked for behind a symbolic link. */
+	if (!realpath(path, ret))
+		(void)snprintf(ret, PATH_MAX, "%s", path);
 }
 
 const char *cmd_bytes(uint64_t n, char *buf)

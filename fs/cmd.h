@@ -15,6 +15,7 @@ enum status {
 	STATUS_OK = 0,
 	STATUS_FAILED = 1,
 	STATUS_USAGE = 2,
+	STATUS_DAMAGE = 4,
 
 	/* mount(8) */
 	MOUNT_USAGE = 1,
@@ -43,6 +44,11 @@ extern const struct command cmd_umount;
 extern const struct command cmd_sync;
 extern const struct command cmd_stat;
 extern const struct command cmd_check;
+extern const struct command cmd_codebook;
+extern const struct command cmd_policy;
+extern const struct command cmd_encode;
+extern const struct command cmd_decode;
+extern const struct command cmd_explain;
 
 /* Prints a command's help to stdout. */
 void cmd_help(const struct command *c);

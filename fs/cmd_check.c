@@ -103,7 +103,7 @@ static void cancel(int signal_number)
 
 	(void)n;
 	(void)signal_number;
-	/* The store was opened to read: there is nothing to put in order. */
+	/* Nothing of the store was changed: nothing is to be put in order. */
 	_exit(CHECK_CANCELLED);
 }
 

@@ -189,7 +189,7 @@ static bool daemon_read_only(const char *store)
 	char reply[CONTROL_REPLY_MAX];
 	bool read_only = false;
 
-	if (control_ask(store, CONTROL_STATUS, reply) < 0)
+	if (control_ask_verb(store, CONTROL_STATUS, reply) < 0)
 		return false;
 	(void)json_get_bool(reply, "read_only", &read_only);
 	return read_only;
@@ -248,7 +248,7 @@ const struct command cmd_mount = {
 		"(32M)\n"
 		"      workers=N         encoder threads (one per CPU)\n"
 		"      commit=SECONDS    everything is durable after this (5)\n"
-		"      effort=LEVEL      store, fastest, fast, balanced or small "
+		"      effort=LEVEL      off, fastest, fast, balanced or small "
 		"(balanced)\n"
 		"      ro, allow_other, nodev, nosuid, noexec, sync, ... as for "
 		"mount(8)\n"

@@ -37,7 +37,7 @@ struct told {
 static int ask_daemon(struct told *t)
 {
 	char reply[CONTROL_REPLY_MAX];
-	int rc = control_ask(t->store, CONTROL_STAT, reply);
+	int rc = control_ask_verb(t->store, CONTROL_STAT, reply);
 
 	if (rc == 0)
 		rc = stats_get(reply, &t->stats);
@@ -110,10 +110,15 @@ static void print_frames(const uint64_t *v)
 {
 	(void)printf("%-12s %" PRIu64 ": constant %" PRIu64
 		     ", as it is %" PRIu64 ", lz4 %" PRIu64 ", zstd %" PRIu64
-		     ", mixed %" PRIu64 "\n",
+		     ", mixed %" PRIu64 ", delta %" PRIu64 ", codebook %" PRIu64
+		     ", columns %" PRIu64 ", code %" PRIu64 ", numbers %" PRIu64
+		     "\n",
 		     "frames", v[STATS_FRAMES], v[STATS_FRAMES_FILL],
 		     v[STATS_FRAMES_STORE], v[STATS_FRAMES_LZ4],
-		     v[STATS_FRAMES_ZSTD], v[STATS_FRAMES_MIXED]);
+		     v[STATS_FRAMES_ZSTD], v[STATS_FRAMES_MIXED],
+		     v[STATS_FRAMES_DELTA], v[STATS_FRAMES_CODEBOOK],
+		     v[STATS_FRAMES_COLUMNS], v[STATS_FRAMES_CODE],
+		     v[STATS_FRAMES_NUMBERS]);
 }
 
 static void print_text(const struct told *t)

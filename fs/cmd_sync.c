@@ -23,7 +23,7 @@ static int sync_store(const char *path)
 	int rc;
 
 	cmd_find_store(path, store);
-	rc = control_ask(store, CONTROL_SYNC, reply);
+	rc = control_ask_verb(store, CONTROL_SYNC, reply);
 	if (rc == 0)
 		return STATUS_OK;
 	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR)

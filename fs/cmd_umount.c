@@ -73,7 +73,7 @@ static int unmount(const struct mount_entry *entry, bool lazy)
 
 	if (lazy)
 		return unmount_here(entry, lazy);
-	rc = control_ask(entry->source, CONTROL_UNMOUNT, reply);
+	rc = control_ask_verb(entry->source, CONTROL_UNMOUNT, reply);
 	switch (-rc) {
 	case 0:
 		return STATUS_OK;

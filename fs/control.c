@@ -5,6 +5,7 @@
 #include "control.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/io.h"
 #include "base/workers.h"
@@ -18,6 +19,8 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
+
+#define NS_PER_S UINT64_C(1000000000)
 
 enum { WAITERS_MAX = 16, BACKLOG = 16, PATIENCE_SECONDS = 2 };
 
@@ -36,25 +39,54 @@ struct control {
 	unsigned n_waiters;
 };
 
-static const char *const verb_names[CONTROL_N_VERBS] = {
-	[CONTROL_STATUS] = "status",
-	[CONTROL_STAT] = "stat",
-	[CONTROL_SYNC] = "sync",
-	[CONTROL_UNMOUNT] = "umount",
+static const struct {
+	const char *name;
+	bool has_arguments;
+} verbs[CONTROL_N_VERBS] = {
+	[CONTROL_STATUS] = { "status", false },
+	[CONTROL_STAT] = { "stat", false },
+	[CONTROL_SYNC] = { "sync", false },
+	[CONTROL_CODEBOOK] = { "codebook", true },
+	[CONTROL_EXPLAIN] = { "explain", true },
+	[CONTROL_UNMOUNT] = { "umount", false },
 };
 
 const char *control_verb_name(enum control_verb verb)
 {
-	return verb_names[verb];
+	return verbs[verb].name;
 }
 
-int control_parse(const char *line, enum control_verb *ret)
+/* "VERB" or "VERB ARGUMENTS", as the verb wants it. */
+static int parse_verb(const char *text, struct control_request *ret)
+{
+	unsigned i;
+
+	for (i = 0; i < CONTROL_N_VERBS; i++) {
+		size_t len = strlen(verbs[i].name);
+		bool more;
+
+		if (strncmp(text, verbs[i].name, len) != 0)
+			continue;
+		more = text[len] == ' ';
+		if (text[len] != '\0' && !more)
+			continue;
+		if (more != verbs[i].has_arguments)
+			return -EINVAL;
+		*ret = (struct control_request){
+			.verb = (enum control_verb)i,
+			.arguments = text + len + more,
+		};
+		return 0;
+	}
+	return -EINVAL;
+}
+
+int control_parse(const char *line, struct control_request *ret)
 {
 	static const char prefix[] = "sigmafs ";
 	const char *at = line + sizeof(prefix) - 1;
 	char *end;
 	unsigned long version;
-	unsigned i;
 
 	if (strncmp(line, prefix, sizeof(prefix) - 1) != 0 || *at < '0' ||
 	    *at > '9')
@@ -64,13 +96,7 @@ int control_parse(const char *line, enum control_verb *ret)
 		return -EINVAL;
 	if (version != CONTROL_VERSION)
 		return -EOPNOTSUPP;
-	for (i = 0; i < CONTROL_N_VERBS; i++) {
-		if (strcmp(end + 1, verb_names[i]) == 0) {
-			*ret = (enum control_verb)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	return parse_verb(end + 1, ret);
 }
 
 /* ---- one request ---------------------------------------------------------- */
@@ -123,13 +149,16 @@ static void answer(int fd, int rc)
 	json_release(&reply);
 }
 
-/* Reads up to the newline, which becomes the NUL. */
+/* Reads up to the newline, which becomes the NUL. Others wait meanwhile. */
 static int receive_line(int fd, char *line)
 {
+	const uint64_t end = clock_mono_ns() + PATIENCE_SECONDS * NS_PER_S;
 	size_t len = 0;
 	ssize_t n;
 
 	while (len < CONTROL_REQUEST_MAX) {
+		if (clock_mono_ns() > end)
+			return -ETIMEDOUT;
 		n = recv(fd, line + len, 1, 0);
 		if (n == 0)
 			return -ECONNRESET;
@@ -168,7 +197,7 @@ static void serve_client(struct control *c)
 {
 	char line[CONTROL_REQUEST_MAX + 1];
 	AUTO_CLOSE int fd = accept4(c->listen_fd, NULL, NULL, SOCK_CLOEXEC);
-	enum control_verb verb = CONTROL_STATUS;
+	struct control_request request = { .verb = CONTROL_STATUS };
 	struct json reply;
 	int rc;
 
@@ -179,18 +208,18 @@ static void serve_client(struct control *c)
 	if (rc == 0)
 		rc = receive_line(fd, line);
 	if (rc == 0)
-		rc = control_parse(line, &verb);
+		rc = control_parse(line, &request);
 	if (rc < 0) {
 		answer(fd, rc);
 		return;
 	}
-	if (verb == CONTROL_UNMOUNT && c->n_waiters == WAITERS_MAX) {
+	if (request.verb == CONTROL_UNMOUNT && c->n_waiters == WAITERS_MAX) {
 		answer(fd, -EBUSY);
 		return;
 	}
 	begin_reply(&reply);
-	rc = c->serve(c->ctx, verb, &reply);
-	if (rc == 0 && verb == CONTROL_UNMOUNT)
+	rc = c->serve(c->ctx, &request, &reply);
+	if (rc == 0 && request.verb == CONTROL_UNMOUNT)
 		c->waiters[c->n_waiters++] = steal_fd(&fd);
 	else
 		send_reply(fd, &reply, rc);

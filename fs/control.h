@@ -3,7 +3,7 @@
  * control.h - the socket through which a mounted store is spoken to.
  *
  * STORE/control, a unix socket of mode 0600. A request is one line,
- * "sigmafs 1 VERB"; the answer is a JSON object on one line, with "ok" and
+ * "sigmafs 1 VERB" or "sigmafs 1 VERB ARGUMENTS"; the answer is a JSON object on one line, with "ok" and
  * either what was asked for or "error" and "errno". Only root and the owner
  * of the daemon are answered. One thread serves; a client that is silent is
  * hung up on.
@@ -20,16 +20,23 @@ struct json;
 
 enum {
 	CONTROL_VERSION = 1,
-	CONTROL_REQUEST_MAX = 64,
+	CONTROL_REQUEST_MAX = 8192,
 	CONTROL_REPLY_MAX = 65536
 };
 
 enum control_verb {
-	CONTROL_STATUS,  /* who serves, and where */
-	CONTROL_STAT,    /* what the store holds */
-	CONTROL_SYNC,    /* everything received is durable */
-	CONTROL_UNMOUNT, /* answered when everything is durable and closed */
+	CONTROL_STATUS,   /* who serves, and where */
+	CONTROL_STAT,     /* what the store holds */
+	CONTROL_SYNC,     /* everything received is durable */
+	CONTROL_CODEBOOK, /* codebook_serve() */
+	CONTROL_EXPLAIN,  /* how a file is stored: "INODE OFFSET" */
+	CONTROL_UNMOUNT,  /* answered when everything is durable and closed */
 	CONTROL_N_VERBS
+};
+
+struct control_request {
+	enum control_verb verb;
+	const char *arguments; /* "" for none; borrowed */
 };
 
 /*
@@ -37,14 +44,15 @@ enum control_verb {
  * `reply`, an open object. For CONTROL_UNMOUNT success means that the end is
  * near: the client waits for control_finish().
  */
-typedef int control_fn(void *ctx, enum control_verb verb, struct json *reply);
+typedef int control_fn(void *ctx, const struct control_request *request,
+		       struct json *reply);
 
 /* The words of the protocol. */
 const char *control_verb_name(enum control_verb verb);
 
-/* Parses a request without its newline. -EINVAL: none of ours. -EOPNOTSUPP:
- * of another version. */
-int control_parse(const char *line, enum control_verb *ret);
+/* Parses a request without its newline, which has to stay. -EINVAL: none of
+ * ours. -EOPNOTSUPP: of another version. */
+int control_parse(const char *line, struct control_request *ret);
 
 /* Makes the socket in the directory `dir_fd`, replacing a stale one, and
  * serves it. */
@@ -64,6 +72,10 @@ void control_finish(struct control *c, int rc);
  * CONTROL_REPLY_MAX bytes with the NUL. -ENOENT, -ECONNREFUSED: there is none.
  * -ECONNRESET: it ended before it answered. Other errors are the daemon's own.
  */
-int control_ask(const char *path, enum control_verb verb, char *ret_reply);
+int control_ask(const char *path, const struct control_request *request,
+		char *ret_reply);
+
+/* The same without arguments. */
+int control_ask_verb(const char *path, enum control_verb verb, char *ret_reply);
 
 #endif

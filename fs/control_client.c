@@ -31,12 +31,16 @@ static int connect_to(const char *path)
 	return steal_fd(&fd);
 }
 
-static int send_request(int fd, enum control_verb verb)
+static int send_request(int fd, const struct control_request *request)
 {
+	const char *arguments = request->arguments;
 	char line[CONTROL_REQUEST_MAX];
-	int len = snprintf(line, sizeof(line), "sigmafs %d %s\n",
-			   CONTROL_VERSION, control_verb_name(verb));
+	int len = snprintf(line, sizeof(line), "sigmafs %d %s%s%s\n",
+			   CONTROL_VERSION, control_verb_name(request->verb),
+			   *arguments ? " " : "", arguments);
 
+	if (len >= (int)sizeof(line) || strchr(arguments, '\n'))
+		return -EINVAL;
 	if (send(fd, line, (size_t)len, MSG_NOSIGNAL) != len)
 		return -ECONNRESET;
 	return 0;
@@ -78,10 +82,18 @@ static int verdict(const char *reply)
 	return rc < 0 || number == 0 || number > 4095 ? -EPROTO : -(int)number;
 }
 
-int control_ask(const char *path, enum control_verb verb, char *ret_reply)
+int control_ask_verb(const char *path, enum control_verb verb, char *ret_reply)
+{
+	const struct control_request request = { verb, "" };
+
+	return control_ask(path, &request, ret_reply);
+}
+
+int control_ask(const char *path, const struct control_request *request,
+		char *ret_reply)
 {
 	AUTO_CLOSE int fd = connect_to(path);
-	int rc = fd < 0 ? fd : send_request(fd, verb);
+	int rc = fd < 0 ? fd : send_request(fd, request);
 
 	if (rc == 0)
 		rc = receive_reply(fd, ret_reply);

@@ -63,6 +63,12 @@ void explain_open(const char *path, int rc, char *ret_text)
 			       "no permission to open the store '%.512s'",
 			       path);
 		break;
+	case EROFS:
+		(void)snprintf(ret_text, EXPLAIN_MAX,
+			       "the store '%.512s' lies on a read-only "
+			       "filesystem; it can be mounted with -o ro",
+			       path);
+		break;
 	case EUCLEAN:
 	case EBADMSG:
 		(void)snprintf(ret_text, EXPLAIN_MAX,

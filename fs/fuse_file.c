@@ -9,6 +9,7 @@
 #include "bridge.h"
 
 #include "base/workers.h"
+#include "refusals.h"
 #include "volume/file.h"
 
 #include <errno.h>
@@ -48,6 +49,7 @@ static void file_get(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 static void file_put(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		     size_t size, off_t off, struct fuse_file_info *fi)
 {
+	struct bridge *bridge = bridge_of(req);
 	unsigned flags = 0;
 	int rc;
 
@@ -55,12 +57,15 @@ static void file_put(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		flags |= FILE_WRITE_CACHED;
 	if (wire_kill_priv())
 		flags |= FILE_WRITE_KILL_PRIV;
-	rc = file_write(volume_of(req), ino, (uint64_t)off, span_of(buf, size),
+	rc = file_write(bridge->volume, ino, (uint64_t)off, span_of(buf, size),
 			flags);
 	if (rc < 0)
 		answer_inode_status(req, rc);
 	else
 		(void)fuse_reply_write(req, size);
+	/* Not before the answer: what forgets may wait for it. */
+	if (rc < 0 && (flags & FILE_WRITE_CACHED))
+		refusals_note(bridge->refusals, ino, rc);
 }
 
 static void file_sync(fuse_req_t req, fuse_ino_t ino, int datasync,

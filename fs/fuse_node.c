@@ -5,6 +5,8 @@
  */
 #include "bridge.h"
 
+#include "refusals.h"
+
 #include <errno.h>
 #include <sys/stat.h>
 
@@ -59,9 +61,11 @@ static void node_getattr(fuse_req_t req, fuse_ino_t ino,
 			 struct fuse_file_info *fi)
 {
 	struct volume_attr attr;
-	int rc = volume_getattr(volume_of(req), ino, &attr);
+	/* With an open file: the kernel is about to write to it, or to read. */
+	int rc = fi ? refusals_take(bridge_of(req)->refusals, ino) : 0;
 
-	(void)fi;
+	if (rc == 0)
+		rc = volume_getattr(volume_of(req), ino, &attr);
 	if (rc < 0)
 		answer_inode_status(req, rc);
 	else

@@ -3,10 +3,17 @@
  * loop.c - the leader reads, followers wait to take over.
  *
  * Happy path: the leader finds a request within SPIN_NS of the last one, serves
- * it and looks again. A long request: it wakes a follower, which becomes the
- * leader, and joins the followers when it is done. A short request that takes
- * long all the same (the index is being committed): a follower on watch sees
- * after WATCH_NS that the leader is still at it, and takes the lead.
+ * it and looks again. Before a long request it arms the followers' epoll: if
+ * another request comes meanwhile, the kernel wakes one of them, which takes the
+ * lead; if none comes, nobody was woken. It disarms it before it answers, since
+ * whoever waits for the answer is likely to ask again. A short request that takes long all the
+ * same (the index is being committed): a follower on watch sees after WATCH_MS
+ * that the leader is still at it, and takes the lead. Who has lost the lead
+ * joins the followers when it is done.
+ *
+ * Nobody ever gives up the lead before somebody takes it, so no wake-up can be
+ * lost: a request that nobody was woken for is found by the leader, when it is
+ * done, or by the first follower that comes free while the leader is not.
  */
 #include "loop.h"
 
@@ -20,28 +27,36 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #define FUSE_USE_VERSION 314
 #include <fuse_lowlevel.h>
 
 enum {
 	SPIN_NS = 20000,
-	WATCH_NS = 2000000,
+	WATCH_MS = 2,
 	QUIET_US = 20000, /* without a request for so long nobody watches */
 	POLL_MS = 1000,   /* how late an ended session is noticed */
 	SMALL_WRITE = 16 << 10, /* bytes that a short WRITE carries */
 };
 
+/* What woke a follower. */
+enum { WOKEN_BY_REQUEST, WOKEN_BY_POKE };
+
 struct loop {
 	struct fuse_session *session; /* immutable */
-	struct sync_mutex lock;       /* QUEUE */
-	struct sync_cond free;        /* the lead is free, or watching is due */
-	bool led GUARDED_BY(lock);
+	int fd;                       /* immutable; the session's */
+	int followers; /* immutable; epoll: the session, when armed, and `poke` */
+	int poke;      /* immutable; eventfd: watching is due, or the end */
+	struct sync_mutex lock;         /* QUEUE */
+	bool armed GUARDED_BY(lock);    /* the leader is at a long request */
 	bool watched GUARDED_BY(lock);  /* a follower is on watch */
 	uint64_t turn GUARDED_BY(lock); /* grows when the lead changes */
 	atomic_ulong
-		busy_since;   /* atomic: when the leader began to serve, us; 0:
-				  * it reads. Only compared with a clock */
+		busy_since;   /* atomic: when the leader began a short one, us;
+				  * 0: it did not. Only compared with a clock */
 	atomic_ulong last_us; /* atomic: when the newest request came */
 	atomic_bool ended;    /* atomic: a flag, seen within POLL_MS */
 	atomic_int error;
@@ -52,7 +67,11 @@ struct seat {
 	pthread_t thread;
 	struct fuse_buf buf; /* mem is libfuse's, freed at the end */
 	uint64_t turn;       /* of the lead that this thread took last */
+	bool arming;         /* it is at a long request, not answered yet */
 };
+
+/* Of a thread that serves requests. */
+static _Thread_local struct seat *this_seat;
 
 static unsigned long now_us(void)
 {
@@ -85,27 +104,82 @@ static bool is_long(const struct fuse_buf *buf)
 
 /* ---- the lead ------------------------------------------------------------------ */
 
+/* Has epoll tell one follower of a request. */
+static void arm(struct loop *l)
+{
+	struct epoll_event e = { .events = EPOLLIN | EPOLLONESHOT,
+				 .data.u32 = WOKEN_BY_REQUEST };
+
+	if (epoll_ctl(l->followers, EPOLL_CTL_ADD, l->fd, &e) < 0)
+		(void)epoll_ctl(l->followers, EPOLL_CTL_MOD, l->fd, &e);
+}
+
+/* Takes the session out: one that is there without events still wakes a
+ * follower in the kernel for each request, if only to let it sleep again. */
+static void disarm(struct loop *l)
+{
+	(void)epoll_ctl(l->followers, EPOLL_CTL_DEL, l->fd, NULL);
+}
+
+static void poke(struct loop *l)
+{
+	(void)eventfd_write(l->poke, 1);
+}
+
+/* All followers see it: from now on the poke stays. */
 static void end(struct loop *l, int rc)
 {
+	struct epoll_event e = { .events = EPOLLIN, .data.u32 = WOKEN_BY_POKE };
+
 	if (rc)
 		atomic_store(&l->error, rc);
 	atomic_store(&l->ended, true);
-	sync_lock(&l->lock);
-	sync_broadcast(&l->free);
-	sync_unlock(&l->lock);
+	poke(l);
+	(void)epoll_ctl(l->followers, EPOLL_CTL_MOD, l->poke, &e);
 }
 
-/* The leader has been at one request for too long. */
+/* The leader has been at one short request for too long. */
 static bool leader_hangs(struct loop *l)
 {
 	unsigned long since = atomic_load(&l->busy_since);
 
-	return since != 0 && now_us() - since > WATCH_NS / 1000;
+	return since != 0 && now_us() - since > (unsigned long)WATCH_MS * 1000;
 }
 
 static bool is_active(struct loop *l)
 {
 	return now_us() - atomic_load(&l->last_us) < QUIET_US;
+}
+
+/* Whether this follower is to watch the leader. */
+static bool begin_watch(struct loop *l)
+{
+	bool watch;
+
+	sync_lock(&l->lock);
+	watch = !l->watched && is_active(l);
+	l->watched |= watch;
+	sync_unlock(&l->lock);
+	return watch;
+}
+
+/* After a wait: takes the lead if there is reason to. */
+static bool try_lead(struct seat *s, bool watched, bool request)
+{
+	struct loop *l = s->loop;
+	bool taken;
+
+	sync_lock(&l->lock);
+	if (watched)
+		l->watched = false;
+	taken = (request && l->armed) || leader_hangs(l);
+	if (taken) {
+		s->turn = ++l->turn;
+		l->armed = false;
+		atomic_store(&l->busy_since, 0);
+	}
+	sync_unlock(&l->lock);
+	return taken;
 }
 
 /* Waits for the lead; false: the session has ended. While requests come in, one
@@ -115,58 +189,79 @@ static bool take_lead(struct seat *s)
 	struct loop *l = s->loop;
 	bool taken = false;
 
-	sync_lock(&l->lock);
 	while (!taken && !atomic_load(&l->ended)) {
-		if (!l->led || leader_hangs(l)) {
-			taken = true;
-		} else if (!l->watched && is_active(l)) {
-			l->watched = true;
-			(void)sync_wait_until(&l->free, &l->lock,
-					      clock_mono_ns() + WATCH_NS);
-			l->watched = false;
-		} else {
-			sync_wait(&l->free, &l->lock);
-		}
+		bool watch = begin_watch(l);
+		struct epoll_event e;
+		int n = epoll_wait(l->followers, &e, 1, watch ? WATCH_MS : -1);
+
+		taken = try_lead(s, watch,
+				 n == 1 && e.data.u32 == WOKEN_BY_REQUEST);
 	}
-	if (taken) {
-		l->led = true;
-		s->turn = ++l->turn;
-		atomic_store(&l->busy_since, 0);
-	}
-	sync_unlock(&l->lock);
 	return taken;
 }
 
-static bool still_leads(struct seat *s)
+/* Before a request. */
+static void begin_request(struct seat *s, bool is_long)
+{
+	struct loop *l = s->loop;
+
+	s->arming = is_long;
+	if (!is_long) {
+		atomic_store(&l->busy_since, now_us());
+		return;
+	}
+	sync_lock(&l->lock);
+	l->armed = true;
+	sync_unlock(&l->lock);
+	arm(l);
+}
+
+/* Whether this thread still leads; if so, it is at something short (`since`),
+ * or at nothing (0). */
+static bool still_leads(struct seat *s, unsigned long since)
 {
 	struct loop *l = s->loop;
 	bool leads;
 
 	sync_lock(&l->lock);
 	leads = l->turn == s->turn;
-	if (leads)
-		atomic_store(&l->busy_since, 0);
+	if (leads) {
+		l->armed = false;
+		atomic_store(&l->busy_since, since);
+	}
 	sync_unlock(&l->lock);
 	return leads;
 }
 
-static void give_lead(struct seat *s)
+void loop_answering(void)
 {
-	struct loop *l = s->loop;
+	struct seat *s = this_seat;
 
-	sync_lock(&l->lock);
-	l->led = false;
-	sync_signal(&l->free);
-	sync_unlock(&l->lock);
+	if (!s || !s->arming)
+		return;
+	s->arming = false;
+	/* A follower that is woken before the second finds nothing armed. */
+	if (still_leads(s, now_us()))
+		disarm(s->loop);
+}
+
+/* After it: whether this thread still leads. */
+static bool end_request(struct seat *s)
+{
+	loop_answering();
+	return still_leads(s, 0);
 }
 
 /* After a pause: somebody is to watch the leader again. */
 static void call_watch(struct loop *l)
 {
+	bool watched;
+
 	sync_lock(&l->lock);
-	if (!l->watched)
-		sync_signal(&l->free);
+	watched = l->watched;
 	sync_unlock(&l->lock);
+	if (!watched)
+		poke(l);
 }
 
 /* ---- requests ------------------------------------------------------------------- */
@@ -175,15 +270,14 @@ static void call_watch(struct loop *l)
 static int receive(struct seat *s)
 {
 	struct fuse_session *se = s->loop->session;
-	struct pollfd p = { .fd = fuse_session_fd(se), .events = POLLIN };
+	struct pollfd p = { .fd = s->loop->fd, .events = POLLIN };
 	uint64_t until = clock_mono_ns() + SPIN_NS;
-	bool paused = false;
 
 	while (!fuse_session_exited(se) && !atomic_load(&s->loop->ended)) {
 		int rc = fuse_session_receive_buf(se, &s->buf);
 
 		if (rc != -EAGAIN && rc != -EINTR) {
-			bool watch = paused && !is_active(s->loop);
+			bool watch = !is_active(s->loop);
 
 			atomic_store(&s->loop->last_us, now_us());
 			if (watch)
@@ -193,7 +287,6 @@ static int receive(struct seat *s)
 		if (clock_mono_ns() < until)
 			continue;
 		(void)poll(&p, 1, POLL_MS);
-		paused = true;
 		until = clock_mono_ns() + SPIN_NS;
 	}
 	return 0;
@@ -207,19 +300,14 @@ static void lead(struct seat *s)
 
 	while (leads) {
 		int rc = receive(s);
-		bool hand_over;
 
 		if (rc <= 0) {
 			end(l, rc);
 			return;
 		}
-		hand_over = is_long(&s->buf);
-		if (hand_over)
-			give_lead(s);
-		else
-			atomic_store(&l->busy_since, now_us());
+		begin_request(s, is_long(&s->buf));
 		fuse_session_process_buf(l->session, &s->buf);
-		leads = !hand_over && still_leads(s);
+		leads = end_request(s);
 	}
 }
 
@@ -227,30 +315,65 @@ static void *serve(void *arg)
 {
 	struct seat *s = arg;
 
+	this_seat = s;
 	while (take_lead(s))
 		lead(s);
+	this_seat = NULL;
 	free(s->buf.mem);
 	return NULL;
 }
 
-static void loop_init(struct loop *l, struct fuse_session *se)
+/* ---- the whole ------------------------------------------------------------------ */
+
+static void loop_release(struct loop *l)
 {
-	l->session = se;
+	if (l->followers >= 0)
+		(void)close(l->followers);
+	if (l->poke >= 0)
+		(void)close(l->poke);
+	sync_mutex_release(&l->lock);
+}
+
+static int loop_init(struct loop *l, struct fuse_session *se)
+{
+	struct epoll_event poke = { .events = EPOLLIN | EPOLLET,
+				    .data.u32 = WOKEN_BY_POKE };
+
+	*l = (struct loop){ .session = se, .fd = fuse_session_fd(se) };
 	sync_mutex_init(&l->lock, RANK_QUEUE);
-	sync_cond_init(&l->free);
+	l->followers = epoll_create1(EPOLL_CLOEXEC);
+	l->poke = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->followers >= 0 && l->poke >= 0 &&
+	    fcntl(l->fd, F_SETFL, fcntl(l->fd, F_GETFL) | O_NONBLOCK) == 0 &&
+	    epoll_ctl(l->followers, EPOLL_CTL_ADD, l->poke, &poke) == 0)
+		return 0;
+	loop_release(l);
+	return -EAGAIN;
+}
+
+/* This thread leads first. */
+static void serve_first(struct seat *s)
+{
+	this_seat = s;
+	s->turn = s->loop->turn;
+	lead(s);
+	(void)serve(s);
 }
 
 int loop_run(struct fuse_session *se, unsigned n_threads)
 {
 	struct seat *seats = calloc(n_threads, sizeof(*seats));
-	struct loop loop = { .led = false };
-	int fd = fuse_session_fd(se);
+	struct loop loop;
 	unsigned n = 1;
+	int rc;
 
 	if (!seats)
 		return -ENOMEM;
-	loop_init(&loop, se);
-	(void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	rc = loop_init(&loop, se);
+	if (rc) {
+		free(seats);
+		return rc;
+	}
 	for (unsigned i = 0; i < n_threads; i++)
 		seats[i].loop = &loop;
 	while (n < n_threads &&
@@ -258,11 +381,11 @@ int loop_run(struct fuse_session *se, unsigned n_threads)
 		n++;
 	if (n < 2)
 		end(&loop, -EAGAIN);
-	(void)serve(&seats[0]);
+	serve_first(&seats[0]);
 	for (unsigned i = 1; i < n; i++)
 		(void)pthread_join(seats[i].thread, NULL);
-	sync_cond_release(&loop.free);
-	sync_mutex_release(&loop.lock);
+	rc = atomic_load(&loop.error);
+	loop_release(&loop);
 	free(seats);
-	return atomic_load(&loop.error);
+	return rc;
 }

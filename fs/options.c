@@ -113,20 +113,9 @@ static int set_commit(struct mount_options *o, const char *value)
 
 static int set_effort(struct mount_options *o, const char *value)
 {
-	static const char *const names[] = {
-		[EFFORT_STORE] = "store", [EFFORT_FASTEST] = "fastest",
-		[EFFORT_FAST] = "fast",   [EFFORT_BALANCED] = "balanced",
-		[EFFORT_SMALL] = "small",
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_LEN(names); i++) {
-		if (strcmp(value, names[i]) == 0) {
-			o->volume.store.effort = (enum encode_effort)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
+	return encode_effort_parse(
+		span_of((const uint8_t *)value, strlen(value)),
+		&o->volume.store.effort);
 }
 
 /* ---- the table ------------------------------------------------------------ */
@@ -140,7 +129,7 @@ static const struct value_def value_defs[] = {
 	{ "dirty", set_dirty, A_MEMORY },
 	{ "workers", set_workers, "a number of 1 to 256" },
 	{ "commit", set_commit, "seconds, 1 to 3600" },
-	{ "effort", set_effort, "store, fastest, fast, balanced or small" },
+	{ "effort", set_effort, "off, fastest, fast, balanced or small" },
 };
 
 static const struct flag_def flag_defs[] = {

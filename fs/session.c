@@ -16,12 +16,15 @@
 #include "base/report.h"
 #include "base/workers.h"
 #include "bridge.h"
+#include "cmd_codebook.h"
 #include "control.h"
 #include "daemon.h"
 #include "ending.h"
 #include "explain.h"
 #include "json.h"
 #include "loop.h"
+#include "pieces.h"
+#include "refusals.h"
 #include "stats.h"
 #include "tune.h"
 
@@ -250,17 +253,23 @@ static int sync_all(struct session *s)
 	return sync_rc < 0 ? sync_rc : rc;
 }
 
-static int serve_control(void *ctx, enum control_verb verb, struct json *reply)
+static int serve_control(void *ctx, const struct control_request *request,
+			 struct json *reply)
 {
 	struct session *s = ctx;
 
-	switch (verb) {
+	switch (request->verb) {
 	case CONTROL_STATUS:
 		return tell_status(s, reply);
 	case CONTROL_STAT:
 		return tell_stats(s, reply);
 	case CONTROL_SYNC:
 		return sync_all(s);
+	case CONTROL_CODEBOOK:
+		return codebook_serve(volume_store(s->bridge.volume),
+				      request->arguments, reply);
+	case CONTROL_EXPLAIN:
+		return pieces_tell(s->bridge.volume, request->arguments, reply);
 	case CONTROL_UNMOUNT:
 		return ending_unmount(&s->ending, false);
 	case CONTROL_N_VERBS:
@@ -285,11 +294,21 @@ static void start_control(struct session *s)
 		s->control = NULL;
 }
 
+static void forget_attributes(void *ctx, uint64_t ino)
+{
+	const struct bridge *bridge = ctx;
+
+	(void)fuse_lowlevel_notify_inval_inode(bridge->se, ino, -1, 0);
+}
+
 static int start_helpers(struct session *s)
 {
 	int rc = workers_new("sigmafs-seek", SEEK_THREADS, SEEK_QUEUE,
 			     &s->bridge.seekers);
 
+	if (rc == 0)
+		rc = refusals_new(forget_attributes, &s->bridge,
+				  &s->bridge.refusals);
 	if (rc == 0)
 		rc = ending_watch(&s->ending);
 	if (rc < 0)
@@ -306,6 +325,7 @@ static int end_session(struct session *s, int rc)
 	control_stop(s->control);
 	ending_release(&s->ending);
 	workers_free(s->bridge.seekers);
+	refusals_free(s->bridge.refusals);
 	if (s->bridge.se)
 		fuse_session_destroy(s->bridge.se);
 	rc = close_volume(s, rc);

@@ -23,6 +23,11 @@ static const char *const names[STATS_N_VALUES] = {
 	[STATS_FRAMES_LZ4] = "frames_lz4",
 	[STATS_FRAMES_ZSTD] = "frames_zstd",
 	[STATS_FRAMES_MIXED] = "frames_mixed",
+	[STATS_FRAMES_DELTA] = "frames_delta",
+	[STATS_FRAMES_CODEBOOK] = "frames_codebook",
+	[STATS_FRAMES_COLUMNS] = "frames_columns",
+	[STATS_FRAMES_CODE] = "frames_code",
+	[STATS_FRAMES_NUMBERS] = "frames_numbers",
 	[STATS_SEGMENTS] = "segments",
 	[STATS_CACHE] = "cache_bytes",
 	[STATS_CACHE_HITS] = "cache_hits",
@@ -50,6 +55,11 @@ static const struct {
 	{ STATS_FRAMES_LZ4, TOTAL_KIND_FIRST + (int)ENCODE_LZ4 },
 	{ STATS_FRAMES_ZSTD, TOTAL_KIND_FIRST + (int)ENCODE_ZSTD },
 	{ STATS_FRAMES_MIXED, TOTAL_KIND_FIRST + (int)ENCODE_MIXED },
+	{ STATS_FRAMES_DELTA, TOTAL_KIND_FIRST + (int)ENCODE_DELTA },
+	{ STATS_FRAMES_CODEBOOK, TOTAL_KIND_FIRST + (int)ENCODE_CODEBOOK },
+	{ STATS_FRAMES_COLUMNS, TOTAL_KIND_FIRST + (int)ENCODE_COLUMNS },
+	{ STATS_FRAMES_CODE, TOTAL_KIND_FIRST + (int)ENCODE_CODE },
+	{ STATS_FRAMES_NUMBERS, TOTAL_KIND_FIRST + (int)ENCODE_NUMBERS },
 };
 
 int stats_read(struct volume *volume, struct stats *ret)

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "bridge.h"
+#include "loop.h"
 
 #include <linux/fuse.h>
 #include <unistd.h>
@@ -95,13 +96,26 @@ bool wire_patch(const struct wire *wire, const struct iovec *iov, int count)
 	return true;
 }
 
+/* Not a message that nobody asked for. */
+static bool is_answer(const struct iovec *iov, int count)
+{
+	struct fuse_out_header header = { 0 };
+
+	if (count > 0 && iov[0].iov_len >= sizeof(header))
+		memcpy(&header, iov[0].iov_base, sizeof(header));
+	return header.unique != 0;
+}
+
 static ssize_t wire_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct bridge *bridge = userdata;
 	struct wire *wire = &bridge->wire;
 	bool is_init = wire_patch(wire, iov, count);
-	ssize_t n = writev(fd, iov, count);
+	ssize_t n;
 
+	if (is_answer(iov, count))
+		loop_answering();
+	n = writev(fd, iov, count);
 	if (is_init) {
 		wire->init_unique = 0;
 		if (n > 0)

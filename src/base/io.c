@@ -4,11 +4,15 @@
  */
 #include "base/io.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -90,6 +94,46 @@ int io_pwrite(int fd, const void *buf, size_t len, uint64_t file_off)
 	return 0;
 }
 
+/* Whether to try a call again after `err`; waits until it makes sense. */
+static bool try_again(int fd, short events, int err)
+{
+	struct pollfd p = { .fd = fd, .events = events };
+
+	if (err == EINTR)
+		return true;
+	if (err != EAGAIN)
+		return false;
+	return poll(&p, 1, -1) >= 0 || errno == EINTR;
+}
+
+ssize_t io_read(int fd, void *buf, size_t len)
+{
+	ssize_t n;
+
+	do {
+		n = read(fd, buf, len);
+	} while (n < 0 && try_again(fd, POLLIN, errno));
+	return n < 0 ? -errno : n;
+}
+
+int io_write(int fd, const void *buf, size_t len)
+{
+	const uint8_t *src = buf;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len) {
+		n = write(fd, src + done, len - done);
+		if (n == 0)
+			return -EIO;
+		if (n > 0)
+			done += (size_t)n;
+		else if (!try_again(fd, POLLOUT, errno))
+			return -errno;
+	}
+	return 0;
+}
+
 /* Only an interrupted wait is begun again. Any other failure is final: the
  * kernel may have dropped the pages, and a second try would lie. */
 int io_fdatasync(int fd)
@@ -137,6 +181,17 @@ void io_will_need(int fd, uint64_t off, uint64_t len)
 	(void)posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
 }
 
+void io_write_behind(int fd, uint64_t off, uint64_t len)
+{
+	const uint64_t page = 4096;
+	uint64_t end = (off + len) / page * page;
+
+	off = off / page * page;
+	if (off < end)
+		(void)sync_file_range(fd, (off_t)off, (off_t)(end - off),
+				      SYNC_FILE_RANGE_WRITE);
+}
+
 void io_random_reads(int fd)
 {
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
@@ -163,9 +218,123 @@ int io_unlink(int dirfd, const char *name)
 	return result_of(unlinkat(dirfd, name, 0));
 }
 
+int io_rmdir(int dirfd, const char *name)
+{
+	return result_of(unlinkat(dirfd, name, AT_REMOVEDIR));
+}
+
+static bool is_dots(const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0;
+}
+
+int io_list(int dirfd, int (*fn)(void *ctx, const char *name), void *ctx)
+{
+	int fd = io_open(dirfd, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct dirent *entry;
+	DIR *dir;
+	int rc = 0;
+
+	if (fd < 0)
+		return fd;
+	dir = fdopendir(fd);
+	if (!dir) {
+		rc = -errno;
+		(void)io_close(fd);
+		return rc;
+	}
+	do {
+		errno = 0;
+		entry = readdir(dir);
+		if (!entry)
+			rc = -errno;
+		else if (!is_dots(entry->d_name))
+			rc = fn(ctx, entry->d_name);
+	} while (entry && rc == 0);
+	(void)closedir(dir);
+	return rc;
+}
+
 int io_rename(int dirfd, const char *from, const char *to)
 {
 	return result_of(renameat(dirfd, from, dirfd, to));
+}
+
+/* Where the filesystem cannot do it in one step, a second name is as good, if
+ * it can have one; the last resort looks first. */
+int io_rename_new(int dirfd, const char *from, const char *to)
+{
+	struct stat st;
+	int rc = result_of(renameat2(dirfd, from, dirfd, to, RENAME_NOREPLACE));
+
+	if (rc != -EINVAL && rc != -ENOSYS)
+		return rc;
+	rc = result_of(linkat(dirfd, from, dirfd, to, 0));
+	if (rc == 0)
+		return io_unlink(dirfd, from);
+	if (rc == -EEXIST)
+		return rc;
+	if (result_of(fstatat(dirfd, to, &st, AT_SYMLINK_NOFOLLOW)) == 0)
+		return -EEXIST;
+	return io_rename(dirfd, from, to);
+}
+
+static int copy_bytes(int from, int to)
+{
+	enum { PIECE = 256 << 10 };
+	AUTO_FREE uint8_t *piece = malloc(PIECE);
+	uint64_t off = 0;
+	ssize_t n;
+	int rc;
+
+	if (!piece)
+		return -ENOMEM;
+	while ((n = io_pread(from, piece, PIECE, off)) > 0) {
+		rc = io_pwrite(to, piece, (size_t)n, off);
+		if (rc < 0)
+			return rc;
+		off += (uint64_t)n;
+	}
+	return (int)n;
+}
+
+int io_copy(const char *from, const char *to)
+{
+	AUTO_CLOSE int source = io_open(AT_FDCWD, from, O_RDONLY, 0);
+	AUTO_CLOSE int target = -1;
+
+	if (source < 0)
+		return source;
+	target = io_open(AT_FDCWD, to, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	return target < 0 ? target : copy_bytes(source, target);
+}
+
+/* In `place`, if that is a path that means the same everywhere. */
+static int make_temp_dir(const char *place, char **ret)
+{
+	AUTO_FREE char *path = NULL;
+
+	if (!place || place[0] != '/')
+		return -ENOENT;
+	if (asprintf(&path, "%s/sigmafs-XXXXXX", place) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (!mkdtemp(path))
+		return -errno;
+	*ret = steal_ptr(&path);
+	return 0;
+}
+
+int io_temp_dir(char **ret)
+{
+	const char *const places[] = { getenv("TMPDIR"), "/var/tmp", "/tmp" };
+	int rc = -ENOENT;
+	size_t i;
+
+	for (i = 0; rc < 0 && rc != -ENOMEM && i < ARRAY_LEN(places); i++)
+		rc = make_temp_dir(places[i], ret);
+	return rc;
 }
 
 int io_lock(int fd)

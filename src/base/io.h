@@ -28,6 +28,14 @@ int io_pread_full(int fd, void *buf, size_t len, uint64_t file_off);
 /* Writes all of it or fails (part of it may then be in the file). */
 int io_pwrite(int fd, const void *buf, size_t len, uint64_t file_off);
 
+/*
+ * For pipes, and for files read or written from one end to the other. Both wait
+ * where the descriptor does not (O_NONBLOCK). io_read() returns what there is,
+ * 1..len bytes, and 0 at the end; io_write() writes all of it or fails.
+ */
+ssize_t io_read(int fd, void *buf, size_t len);
+int io_write(int fd, const void *buf, size_t len);
+
 int io_fdatasync(int fd);
 int io_fsync(int fd);
 int io_ftruncate(int fd, uint64_t len);
@@ -40,10 +48,30 @@ int io_allocate(int fd, uint64_t off, uint64_t len);
 void io_will_need(int fd, uint64_t off, uint64_t len);
 void io_random_reads(int fd);
 
+/* A hint that cannot fail: begins to write the whole pages of this range to the
+ * disk. Makes nothing durable. May wait for a busy disk's queue. */
+void io_write_behind(int fd, uint64_t off, uint64_t len);
+
 int io_size(int fd, uint64_t *ret);
 int io_mkdir(int dirfd, const char *name, unsigned mode);
 int io_unlink(int dirfd, const char *name);
+int io_rmdir(int dirfd, const char *name);
 int io_rename(int dirfd, const char *from, const char *to);
+
+/* The same, but -EEXIST rather than replacing anything. */
+int io_rename_new(int dirfd, const char *from, const char *to);
+
+/* Calls `fn` with the name of each entry of the directory `dirfd`, but "." and
+ * "..". Ends early when it returns non-zero, which is then returned. */
+int io_list(int dirfd, int (*fn)(void *ctx, const char *name), void *ctx);
+
+/* Copies what is in a file into a new one, `to`, mode 0600. No descriptor of
+ * either stays open. */
+int io_copy(const char *from, const char *to);
+
+/* Makes a directory that nobody else knows for files that are needed for a
+ * while, in $TMPDIR, /var/tmp or /tmp. `ret` is the caller's to free(). */
+int io_temp_dir(char **ret);
 
 /* An exclusive flock(2) without waiting. -EWOULDBLOCK: somebody has it. */
 int io_lock(int fd);

@@ -16,6 +16,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 enum { NAME_LEN = 16 };
 
@@ -192,6 +194,13 @@ size_t workers_waiting(struct workers *w)
 unsigned workers_load_percent(struct workers *w)
 {
 	return (unsigned)(workers_waiting(w) * 100 / w->n_queue);
+}
+
+void workers_step_back(void)
+{
+	/* Of Linux: a thread's id stands for that thread alone. Not SCHED_IDLE,
+	 * which may not run at all on a busy machine; then nobody could end. */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), 19);
 }
 
 unsigned workers_n_threads(const struct workers *w)

@@ -40,6 +40,10 @@ bool workers_try_submit(struct workers *w, struct work *job);
 size_t workers_waiting(struct workers *w);
 unsigned workers_load_percent(struct workers *w);
 
+/* Gives the calling thread the lowest priority, for good. It may then be kept
+ * from running for long: it must hold nothing that others wait for. */
+void workers_step_back(void);
+
 unsigned workers_n_threads(const struct workers *w);
 
 #endif

@@ -19,7 +19,16 @@ enum {
 	GLYPH_PRIM_ESCAPE = 31, /* the next byte holds the primitive */
 	GLYPH_NODES_MAX = 4096,
 	GLYPH_DEPTH_MAX = 8,
+	GLYPH_DELTAS_MAX = 256,     /* bounds the frames that one may need */
 	GLYPH_OUTPUT_MAX = 4 << 20, /* bytes that one frame decodes to */
+
+	/* The inputs of all transforms of a frame, together: */
+	TRANSFORM_TIMES_MAX = 4,    /* times its raw length, */
+	TRANSFORM_SPARE = 64 << 10, /* and some for short frames */
+
+	DELTA_LAG_MAX = 1024,
+	TRANSPOSE_WIDTH_MIN = 2,
+	TRANSPOSE_WIDTH_MAX = 1024,
 };
 
 /* Primitives: identifiers are never reused. */
@@ -29,6 +38,16 @@ enum primitive_id {
 	PRIM_LZ4 = 2,
 	PRIM_ZSTD = 3,
 	PRIM_CONCAT = 4,
+	PRIM_ZSTD_DELTA = 5,
+	PRIM_ZSTD_CODEBOOK = 6,
+	PRIM_COLUMNS = 16,
+	PRIM_DELTA8 = 18,
+	PRIM_DELTA16 = 19,
+	PRIM_DELTA32 = 20,
+	PRIM_DELTA64 = 21,
+	PRIM_TRANSPOSE = 22,
+	PRIM_X86 = 23,
+	PRIM_ARM64 = 24,
 };
 
 #endif

@@ -15,6 +15,7 @@ enum {
 	PIECE_LEN = 8 << 10,
 	PIECE_SHIFT = 6, /* the piece must save 1/64 to count */
 	LOG_BITS = 8,
+	CODE_BITS = 4, /* that say how often a value occurs */
 	/* 7.6 bit. 16 KiB of random bytes give 7.8: 1024 samples of 256 values
 	 * cannot be spread quite evenly. */
 	ENTROPY_HIGH = 1946,
@@ -58,6 +59,23 @@ unsigned probe_entropy(struct span raw)
 		if (counts[i] > 1)
 			sum += (uint64_t)counts[i] * log2_fixed(counts[i]);
 	return log2_fixed((unsigned)n) - (unsigned)(sum / n);
+}
+
+uint64_t probe_cost(const uint32_t *counts, uint32_t n)
+{
+	uint64_t sum = 0;
+	uint32_t used = 0;
+	size_t i;
+
+	for (i = 0; i < 256; i++) {
+		used += counts[i] > 0;
+		if (counts[i] > 1)
+			sum += (uint64_t)counts[i] * log2_fixed(counts[i]);
+	}
+	if (used < 2)
+		return 0;
+	return (((uint64_t)n * log2_fixed(n) - sum) >> LOG_BITS) +
+	       (uint64_t)used * CODE_BITS;
 }
 
 bool probe_incompressible(struct span raw, void *lz4_state)

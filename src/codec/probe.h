@@ -23,4 +23,10 @@ bool probe_incompressible(struct span raw, void *lz4_state);
 /* Order-0 entropy of 16 bytes out of each 256, in 1/256 bit per byte. */
 unsigned probe_entropy(struct span raw);
 
+/*
+ * Bits that `n` values take of which `counts` occur, with a code of their own:
+ * their entropy and some for the code itself.
+ */
+uint64_t probe_cost(const uint32_t *counts, uint32_t n);
+
 #endif

@@ -5,28 +5,39 @@
  * Two sets of pending chunks: `open` takes new ones, `sealed` is being written
  * by bank_flush(), under INDEX but not under BANK, and is still found
  * meanwhile. Counts change under INDEX only, so none changes during a flush.
+ *
+ * A base's references by deltas are counted when the frames of those deltas
+ * are flushed. They follow from FRAME records alone, so a replay counts them
+ * anew, and each frame is in the index once or not at all.
  */
 #include "store/bank.h"
 
 #include "base/error.h"
 #include "base/hash.h"
 #include "base/sync.h"
+#include "codec/decode.h"
+#include "codec/encode.h"
 #include "codec/glyph_format.h"
 #include "store/bank_rows.h"
+#include "store/codebooks.h"
 #include "store/place.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 struct bank {
-	struct bank_rows rows; /* INDEX */
-	struct idmap refs;     /* INDEX: chunk -> new count, + 1 */
+	struct bank_rows rows;       /* INDEX */
+	struct idmap refs;           /* INDEX: chunk -> new count, + 1 */
+	struct codebooks *codebooks; /* immutable; counted by us */
 
 	struct sync_mutex lock;
 	struct pending open GUARDED_BY(lock);
 	struct pending sealed GUARDED_BY(lock);
 	struct places places GUARDED_BY(lock);
 	size_t n_refs GUARDED_BY(lock); /* entries in refs */
+	unsigned n_expected GUARDED_BY(lock);
+	unsigned n_settling GUARDED_BY(lock);
+	struct sync_cond settled; /* n_expected is 0, or nobody settles */
 };
 
 /* The low bits are enough to find a candidate; 0 is no key. */
@@ -37,7 +48,7 @@ static uint64_t key_of(uint64_t hash)
 	return key ? key : 1;
 }
 
-int bank_new(struct bank **ret)
+int bank_new(struct codebooks *codebooks, struct bank **ret)
 {
 	struct bank *b = calloc(1, sizeof(*b));
 
@@ -48,9 +59,11 @@ int bank_new(struct bank **ret)
 		return -ENOMEM;
 	}
 	sync_mutex_init(&b->lock, RANK_BANK);
+	sync_cond_init(&b->settled);
 	pending_init(&b->open);
 	pending_init(&b->sealed);
 	idmap_init(&b->refs);
+	b->codebooks = codebooks;
 	*ret = b;
 	return 0;
 }
@@ -63,6 +76,7 @@ void bank_free(struct bank *b)
 	pending_release(&b->sealed);
 	places_release(&b->places);
 	idmap_release(&b->refs);
+	sync_cond_release(&b->settled);
 	sync_mutex_release(&b->lock);
 	free(b);
 }
@@ -75,6 +89,7 @@ int bank_attach(struct bank *b, struct db *db)
 void bank_reset(struct bank *b)
 {
 	idmap_clear(&b->refs);
+	b->rows.merging = false;
 	sync_lock(&b->lock);
 	pending_release(&b->open);
 	pending_release(&b->sealed);
@@ -83,30 +98,83 @@ void bank_reset(struct bank *b)
 	sync_unlock(&b->lock);
 }
 
+/* The bases of a frame's deltas. */
+static int find_bases(struct span glyphs, uint64_t *bases, uint32_t *ret_n)
+{
+	struct reader in = reader_of(glyphs);
+	uint64_t base = 0;
+	uint32_t n = 0;
+	int rc;
+
+	while ((rc = decode_next_base(&in, &base)) == 1) {
+		if (n == GLYPH_DELTAS_MAX)
+			return corrupt("a frame with too many deltas");
+		bases[n++] = base;
+	}
+	if (rc == 0)
+		*ret_n = n;
+	return rc;
+}
+
 int bank_add(struct bank *b, const struct bank_frame *frame)
 {
 	struct pending_frame pf = {
 		.place = frame->place,
 		.raw_len = frame->raw_len,
 		.n_chunks = (uint32_t)frame->n_chunks,
-		.kind = frame->kind,
+		.kind = encode_kind_of(frame->glyphs),
 	};
+	uint64_t bases[GLYPH_DELTAS_MAX];
 	struct pending_chunk *chunks;
 	size_t i;
-	int rc;
+	int rc = find_bases(frame->glyphs, bases, &pf.n_bases);
 
+	if (rc == 0)
+		rc = decode_find_codebook(frame->glyphs, &pf.codebook);
+	if (rc < 0)
+		return rc;
 	chunks = calloc(frame->n_chunks, sizeof(*chunks));
 	if (!chunks)
 		return -ENOMEM;
 	for (i = 0; i < frame->n_chunks; i++) {
 		chunks[i].id = frame->chunks[i].id;
 		chunks[i].key = key_of(frame->chunks[i].hash);
+		chunks[i].len = frame->chunks[i].len;
 	}
 	sync_lock(&b->lock);
-	rc = pending_add(&b->open, &pf, chunks);
+	rc = pending_add(&b->open, &pf, chunks, bases);
 	sync_unlock(&b->lock);
 	free(chunks);
 	return rc;
+}
+
+void bank_expect(struct bank *b)
+{
+	sync_lock(&b->lock);
+	while (b->n_settling > 0)
+		sync_wait(&b->settled, &b->lock);
+	b->n_expected++;
+	sync_unlock(&b->lock);
+}
+
+void bank_expected(struct bank *b)
+{
+	sync_lock(&b->lock);
+	b->n_expected--;
+	if (b->n_expected == 0)
+		sync_broadcast(&b->settled);
+	sync_unlock(&b->lock);
+}
+
+void bank_settle(struct bank *b)
+{
+	sync_lock(&b->lock);
+	b->n_settling++;
+	while (b->n_expected > 0)
+		sync_wait(&b->settled, &b->lock);
+	b->n_settling--;
+	sync_broadcast(&b->settled);
+	sync_unlock(&b->lock);
 }
 
 static struct pending_chunk *find_locked(struct bank *b, uint64_t chunk,
@@ -212,17 +280,29 @@ static bool pending_ref(struct bank *b, uint64_t chunk, int64_t delta,
 	return c != NULL;
 }
 
+/* What the next flush will add, because of deltas. */
+static uint64_t refs_to_come(struct bank *b, uint64_t chunk)
+{
+	uint64_t n;
+
+	sync_lock(&b->lock);
+	n = pending_base_refs(&b->open, chunk) +
+	    pending_base_refs(&b->sealed, chunk);
+	sync_unlock(&b->lock);
+	return n;
+}
+
 int bank_refs(struct bank *b, uint64_t chunk, uint64_t *ret)
 {
 	const uint64_t *known = idmap_find(&b->refs, chunk);
+	uint64_t refs = known ? *known - 1 : 0;
+	int rc = 0;
 
-	if (known) {
-		*ret = *known - 1;
-		return 0;
-	}
-	if (pending_ref(b, chunk, 0, ret))
-		return 0;
-	return bank_rows_refs(&b->rows, chunk, ret);
+	if (!known && !pending_ref(b, chunk, 0, &refs))
+		rc = bank_rows_refs(&b->rows, chunk, &refs);
+	if (rc == 0)
+		*ret = refs + refs_to_come(b, chunk);
+	return rc;
 }
 
 static int set_refs(struct bank *b, uint64_t chunk, uint64_t refs)
@@ -244,6 +324,8 @@ int bank_ref(struct bank *b, uint64_t chunk, int64_t delta)
 
 	if (!known && !pending)
 		rc = bank_rows_refs(&b->rows, chunk, &refs);
+	if (rc == -ENOENT && b->rows.merging)
+		rc = 0;
 	if (rc == -ENOENT)
 		return corrupt("chunk %llu is referred to, and not there",
 			       (unsigned long long)chunk);
@@ -309,6 +391,33 @@ static void unseal(struct bank *b)
 	idmap_clear(&b->refs);
 }
 
+/* The deltas of the sealed frames hold their bases from now on. A base came
+ * before its deltas, so it is sealed as well, or in the index. */
+static int hold_bases(struct bank *b)
+{
+	size_t i;
+	int rc = 0;
+
+	/* bank_rebuild_end() counts them all. */
+	for (i = 0; !b->rows.merging && rc == 0 && i < b->sealed.n_bases; i++)
+		rc = bank_ref(b, b->sealed.bases[i], 1);
+	return rc;
+}
+
+/* The same for codebooks. */
+static int hold_codebooks(struct bank *b)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < b->sealed.n_frames; i++) {
+		if (!b->rows.merging && b->sealed.frames[i].codebook != 0)
+			rc = codebooks_ref(b->codebooks,
+					   b->sealed.frames[i].codebook, 1);
+	}
+	return rc;
+}
+
 static int write_refs(struct bank *b)
 {
 	struct idmap_slot slot;
@@ -329,7 +438,11 @@ int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals)
 	if (rc < 0)
 		return rc;
 	/* Nobody changes `sealed` but us: BANK is for its readers. */
-	rc = bank_rows_add(&b->rows, &b->sealed);
+	rc = hold_bases(b);
+	if (rc == 0)
+		rc = hold_codebooks(b);
+	if (rc == 0)
+		rc = bank_rows_add(&b->rows, &b->sealed);
 	if (rc == 0)
 		rc = write_refs(b);
 	if (rc < 0)
@@ -364,24 +477,54 @@ size_t bank_n_pending(struct bank *b)
 	return n;
 }
 
-enum encode_kind bank_frame_kind(struct span glyphs)
+void bank_rebuild_begin(struct bank *b)
 {
-	uint8_t first = glyphs.len > 0 ? glyphs.ptr[0] : 0;
+	b->rows.merging = true;
+}
 
-	if (first >> GLYPH_TYPE_SHIFT != GLYPH_PRIMITIVE)
-		return ENCODE_MIXED;
-	switch (first & GLYPH_PRIM_MASK) {
-	case PRIM_STORE:
-		return ENCODE_STORE;
-	case PRIM_FILL:
-		return ENCODE_FILL;
-	case PRIM_LZ4:
-		return ENCODE_LZ4;
-	case PRIM_ZSTD:
-		return ENCODE_ZSTD;
-	default:
-		return ENCODE_MIXED;
+/* Frames that name a codebook were not counted so far. */
+static int count_codebooks(struct bank *b)
+{
+	uint64_t id = 0;
+	uint64_t n = 0;
+	int rc;
+
+	while ((rc = bank_rows_next_codebook(&b->rows, id, &id, &n)) == 1) {
+		rc = codebooks_ref(b->codebooks, id, (int64_t)n);
+		if (rc < 0)
+			break;
 	}
+	return rc;
+}
+
+int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals)
+{
+	int64_t sums[STORE_N_TOTALS] = { 0 };
+	size_t i;
+	int rc = bank_flush(b, UINT64_MAX, totals);
+
+	if (rc == 0)
+		rc = bank_rows_settle(&b->rows, sums);
+	if (rc == 0 && b->codebooks)
+		rc = count_codebooks(b);
+	if (rc < 0)
+		return rc;
+	b->rows.merging = false;
+	for (i = TOTAL_CHUNKS; i < STORE_N_TOTALS; i++) {
+		if (i != TOTAL_DUPLICATES && i != TOTAL_DUPLICATE_LEN)
+			atomic_store(&totals[i], sums[i]);
+	}
+	return 0;
+}
+
+int bank_dump(struct bank *b, struct dump_cursor *c, struct buffer *ops)
+{
+	return bank_rows_dump(&b->rows, c, ops);
+}
+
+int bank_load_rows(struct bank *b, uint8_t type, struct span body)
+{
+	return bank_rows_load(&b->rows, type, body);
 }
 
 int bank_next_frame(struct bank *b, uint64_t after, struct frame_place *ret)

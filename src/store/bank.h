@@ -2,7 +2,7 @@
 /*
  * bank.h - which chunks there are, in which frame, and how often referred to.
  *
- * Owns tables `chunk`, `content` and `frame`. New chunks and changed counts
+ * Owns tables `chunk`, `content`, `frame` and `base`. New chunks and changed counts
  * stay in memory until bank_flush(). Where a chunk lies within its frame is
  * told by the frame itself, so a wrong row can never lead to wrong bytes.
  * Threads: any; INDEX is held where a function says so.
@@ -17,22 +17,29 @@
 #include <stdatomic.h>
 
 struct bank;
+struct codebooks;
 
 /*
- * chunk: where, and how many extents. content: finds a duplicate; the key is
+ * chunk: where, how many extents and deltas refer to it, and its raw length.
+ * content: finds a duplicate; the key is
  * the low 47 bits of the hash. frame: id is the record's sequence, off8 its
- * place / 8. A chunk that nobody refers to any more stays: a duplicate may
+ * place / 8. base: what the DELTA nodes of a frame refer to. A chunk that nobody refers to any more stays: a duplicate may
  * revive it.
  */
 #define BANK_SCHEMA                                                    \
  "CREATE TABLE chunk(id INTEGER PRIMARY KEY, frame INTEGER NOT NULL, " \
- "refs INTEGER NOT NULL);"                                             \
+ "refs INTEGER NOT NULL, len INTEGER NOT NULL);"                       \
  "CREATE TABLE content(key INTEGER NOT NULL, chunk INTEGER NOT NULL, " \
  "PRIMARY KEY(key, chunk)) WITHOUT ROWID;"                             \
  "CREATE TABLE frame(id INTEGER PRIMARY KEY, segment INTEGER NOT "     \
- "NULL, off8 INTEGER NOT NULL, len INTEGER NOT NULL)"
+ "NULL, off8 INTEGER NOT NULL, len INTEGER NOT NULL, "                 \
+ "raw INTEGER NOT NULL, kind INTEGER NOT NULL, codebook INTEGER NOT "  \
+ "NULL);"                                                              \
+ "CREATE TABLE base(frame INTEGER NOT NULL, node INTEGER NOT NULL, "   \
+ "chunk INTEGER NOT NULL, PRIMARY KEY(frame, node)) WITHOUT ROWID"
 
-int bank_new(struct bank **ret);
+/* `codebooks`: counts the frames that name one; it may be NULL if none does. */
+int bank_new(struct codebooks *codebooks, struct bank **ret);
 void bank_free(struct bank *b);
 
 /* Prepares statements on a connection. INDEX held. */
@@ -44,13 +51,24 @@ void bank_reset(struct bank *b);
 struct bank_frame {
 	struct frame_place place;
 	uint32_t raw_len;
-	enum encode_kind kind;
+	struct span glyphs;
 	const struct frame_chunk *chunks;
 	size_t n_chunks; /* at most FRAME_CHUNKS_MAX */
 };
 
-/* A frame is in the log: from now on its chunks are found. */
+/* A frame is in the log: from now on its chunks are found, and the bases of
+ * its deltas and its codebook have one more reference each. -EUCLEAN, -EOPNOTSUPP: glyphs that
+ * make no sense. */
 int bank_add(struct bank *b, const struct bank_frame *frame);
+
+/*
+ * A FRAME record goes into the log between these two, and bank_add() tells of
+ * it: bank_settle() waits until all that have begun so are through. Neither
+ * INDEX nor a lock above BANK may be held between them.
+ */
+void bank_expect(struct bank *b);
+void bank_expected(struct bank *b);
+void bank_settle(struct bank *b);
 
 /* The frame of a chunk, if memory knows it. */
 bool bank_locate(struct bank *b, uint64_t chunk, struct frame_place *ret);
@@ -70,7 +88,8 @@ int bank_candidate_load(struct bank *b, uint64_t hash, uint64_t *ret);
 /* chunk_ref(). INDEX held. */
 int bank_ref(struct bank *b, uint64_t chunk, int64_t delta);
 
-/* References to a chunk. INDEX held. */
+/* References to a chunk: by extents, and by deltas that it is the base of.
+ * INDEX held. */
 int bank_refs(struct bank *b, uint64_t chunk, uint64_t *ret);
 
 /* Writes changed counts and all frames up to `seq` into the index, and adds
@@ -83,8 +102,25 @@ void bank_pending_totals(struct bank *b, uint64_t *totals);
 /* Chunks and counts that wait for bank_flush(). */
 size_t bank_n_pending(struct bank *b);
 
-/* How a frame was encoded: the kind of its root glyph. */
-enum encode_kind bank_frame_kind(struct span glyphs);
+/* ---- for checkpoints; INDEX held ------------------------------------------ */
+
+/* store_handlers.dump for the bank's tables, as operations of the store. What
+ * waits for bank_flush() is not in it. */
+int bank_dump(struct bank *b, struct dump_cursor *c, struct buffer *ops);
+
+/* Applies an operation of bank_dump(). -EOPNOTSUPP: it is none. */
+int bank_load_rows(struct bank *b, uint8_t type, struct span body);
+
+/*
+ * From now on rows come in any order and more than once: references may be
+ * counted before their chunk is known, and of two frames of a chunk the newer
+ * one holds it.
+ */
+void bank_rebuild_begin(struct bank *b);
+
+/* All rows are there. Sets the bank's `totals`. -EUCLEAN: chunks are referred
+ * to that are in no frame. */
+int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals);
 
 /* ---- for check: walks over the tables; INDEX held ------------------------ */
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * bank_rows.c - SQL of the bank. Rows are small: a store has millions.
+ *
+ * What checkpoints need is in bank_dump.c.
  */
 #include "store/bank_rows.h"
 
@@ -12,16 +14,18 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 		const char *sql;
 		struct db_stmt **ret;
 	} all[] = {
-		{ "SELECT frame.id, segment, off8, len FROM chunk LEFT JOIN "
+		{ "SELECT frame.id, segment, off8, frame.len FROM chunk LEFT JOIN "
 		  "frame ON frame.id = chunk.frame WHERE chunk.id = ?",
 		  &r->locate },
 		{ "SELECT chunk FROM content WHERE key = ? LIMIT 1",
 		  &r->candidate },
 		{ "SELECT refs FROM chunk WHERE id = ?", &r->refs },
 		{ "UPDATE chunk SET refs = ? WHERE id = ?", &r->set_refs },
-		{ "INSERT INTO chunk VALUES(?, ?, ?)", &r->add_chunk },
+		{ "INSERT INTO chunk VALUES(?, ?, ?, ?)", &r->add_chunk },
 		{ "INSERT INTO content VALUES(?, ?)", &r->add_content },
-		{ "INSERT INTO frame VALUES(?, ?, ?, ?)", &r->add_frame },
+		{ "INSERT INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)",
+		  &r->add_frame },
+		{ "INSERT INTO base VALUES(?, ?, ?)", &r->add_base },
 		{ "SELECT id, segment, off8, len FROM frame WHERE id > ? "
 		  "ORDER BY id LIMIT 1",
 		  &r->next_frame },
@@ -35,7 +39,7 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 	r->db = db;
 	for (i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
 		rc = db_prepare(db, all[i].sql, all[i].ret);
-	return rc;
+	return rc == 0 ? bank_rows_attach_dump(r, db) : rc;
 }
 
 static void take_place(struct db_stmt *s, struct frame_place *ret)
@@ -90,9 +94,11 @@ int bank_rows_refs(struct bank_rows *r, uint64_t chunk, uint64_t *ret)
 
 int bank_rows_set_refs(struct bank_rows *r, uint64_t chunk, uint64_t refs)
 {
-	db_bind_u64(r->set_refs, 0, refs);
-	db_bind_u64(r->set_refs, 1, chunk);
-	return db_run(r->set_refs);
+	struct db_stmt *set = r->merging ? r->merge_refs : r->set_refs;
+
+	db_bind_u64(set, 0, refs);
+	db_bind_u64(set, 1, chunk);
+	return db_run(set);
 }
 
 int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret)
@@ -108,38 +114,70 @@ int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret)
 	return rc < 0 ? rc : 0;
 }
 
-static int add_frame(struct bank_rows *r, const struct frame_place *place)
+static int add_frame(struct bank_rows *r, const struct pending_frame *f)
 {
-	db_bind_u64(r->add_frame, 0, place->frame);
-	db_bind_u64(r->add_frame, 1, place->segment);
-	db_bind_u64(r->add_frame, 2, place->off / 8);
-	db_bind_u64(r->add_frame, 3, place->payload_len);
-	return db_run(r->add_frame);
+	struct db_stmt *add = r->merging ? r->merge_frame : r->add_frame;
+
+	db_bind_u64(add, 0, f->place.frame);
+	db_bind_u64(add, 1, f->place.segment);
+	db_bind_u64(add, 2, f->place.off / 8);
+	db_bind_u64(add, 3, f->place.payload_len);
+	db_bind_u64(add, 4, f->raw_len);
+	db_bind_u64(add, 5, f->kind);
+	db_bind_u64(add, 6, f->codebook);
+	return db_run(add);
+}
+
+static int add_bases(struct bank_rows *r, const struct pending_frame *f,
+		     const uint64_t *bases)
+{
+	struct db_stmt *add = r->merging ? r->merge_base : r->add_base;
+	uint32_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < f->n_bases; i++) {
+		db_bind_u64(add, 0, f->place.frame);
+		db_bind_u64(add, 1, i);
+		db_bind_u64(add, 2, bases[i]);
+		rc = db_run(add);
+	}
+	return rc;
 }
 
 static int add_chunk(struct bank_rows *r, const struct pending_chunk *c,
 		     uint64_t frame)
 {
+	struct db_stmt *add = r->merging ? r->merge_chunk : r->add_chunk;
+	struct db_stmt *content =
+		r->merging ? r->merge_content : r->add_content;
 	int rc;
 
-	db_bind_u64(r->add_chunk, 0, c->id);
-	db_bind_u64(r->add_chunk, 1, frame);
-	db_bind_u64(r->add_chunk, 2, c->refs);
-	rc = db_run(r->add_chunk);
+	db_bind_u64(add, 0, c->id);
+	db_bind_u64(add, 1, frame);
+	db_bind_u64(add, 2, c->refs);
+	db_bind_u64(add, 3, c->len);
+	rc = db_run(add);
 	if (rc < 0)
 		return rc;
-	db_bind_u64(r->add_content, 0, c->key);
-	db_bind_u64(r->add_content, 1, c->id);
-	return db_run(r->add_content);
+	db_bind_u64(content, 0, c->key);
+	db_bind_u64(content, 1, c->id);
+	return db_run(content);
 }
 
 int bank_rows_add(struct bank_rows *r, const struct pending *p)
 {
+	size_t n_bases = 0;
 	size_t i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < p->n_frames; i++)
-		rc = add_frame(r, &p->frames[i].place);
+	for (i = 0; rc == 0 && i < p->n_frames; i++) {
+		size_t n = p->frames[i].n_bases;
+
+		rc = add_frame(r, &p->frames[i]);
+		if (rc == 0 && n > 0)
+			rc = add_bases(r, &p->frames[i], p->bases + n_bases);
+		n_bases += n;
+	}
 	for (i = 0; rc == 0 && i < p->n_chunks; i++)
 		rc = add_chunk(r, &p->chunks[i],
 			       p->frames[p->chunks[i].frame].place.frame);

@@ -7,11 +7,20 @@
 #ifndef STORE_BANK_ROWS_H
 #define STORE_BANK_ROWS_H
 
+#include "base/buffer.h"
 #include "store/db.h"
 #include "store/pending.h"
+#include "store/store.h"
 
 struct bank_rows {
 	struct db *db;
+	bool merging; /* rows may be there already, or come later */
+	struct db_stmt *merge_chunk;
+	struct db_stmt *merge_refs;
+	struct db_stmt *merge_content;
+	struct db_stmt *merge_frame;
+	struct db_stmt *merge_base;
+	struct db_stmt *pages[4]; /* frame, chunk, content, base */
 	struct db_stmt *locate;
 	struct db_stmt *candidate;
 	struct db_stmt *refs;
@@ -19,6 +28,7 @@ struct bank_rows {
 	struct db_stmt *add_chunk;
 	struct db_stmt *add_content;
 	struct db_stmt *add_frame;
+	struct db_stmt *add_base;
 	struct db_stmt *next_frame;
 	struct db_stmt *next_chunk;
 };
@@ -37,6 +47,25 @@ int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret);
 
 /* Inserts all of `p`. */
 int bank_rows_add(struct bank_rows *r, const struct pending *p);
+
+/* ---- bank_dump.c ---------------------------------------------------------- */
+
+/* Prepares its statements. */
+int bank_rows_attach_dump(struct bank_rows *r, struct db *db);
+
+/* store_handlers.dump for its tables. */
+int bank_rows_dump(struct bank_rows *r, struct dump_cursor *c,
+		   struct buffer *ops);
+
+/* Merges the rows of an operation that bank_rows_dump() made. */
+int bank_rows_load(struct bank_rows *r, uint8_t type, struct span body);
+
+/* After merging: counts what bases are referred to, drops what is in no frame. Counts all rows into `totals`. */
+int bank_rows_settle(struct bank_rows *r, int64_t *totals);
+
+/* The first codebook behind `after` that frames name, and how many. Slow. */
+int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
+			    uint64_t *ret_n);
 
 int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
 			 struct frame_place *ret);

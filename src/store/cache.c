@@ -6,7 +6,8 @@
  *                          `--error--> FAILED --last put--> (absent)
  *
  * A FAILED frame is out of the map at once: who waits gets the error, who
- * comes later tries again.
+ * comes later tries again. One that was made while somebody loaded it, and one
+ * that a leaf loader made for itself, are never in the map.
  */
 #include "store/cache.h"
 
@@ -24,7 +25,7 @@ struct shard {
 	struct idmap map GUARDED_BY(lock); /* frame -> struct cached * */
 	struct cached *oldest GUARDED_BY(lock);
 	struct cached *newest GUARDED_BY(lock);
-	size_t len GUARDED_BY(lock); /* raw bytes of READY frames */
+	size_t len GUARDED_BY(lock); /* cost of READY frames */
 	uint64_t hits GUARDED_BY(lock);
 	uint64_t misses GUARDED_BY(lock);
 };
@@ -71,6 +72,15 @@ void cache_block_put(struct cache *c, uint8_t *block, size_t len)
 		pool_put(c->blocks, block);
 	else
 		free(block);
+}
+
+/* What a loaded frame takes of the memory. */
+static size_t cost_of(const struct cache *c, const struct cached *e)
+{
+	size_t raw = cache_pooled(c, e->raw_len) ? pool_block_len(c->blocks)
+						 : e->raw_len;
+
+	return sizeof(*e) + e->n_chunks * sizeof(*e->chunks) + raw;
 }
 
 static void cached_free(struct cache *c, struct cached *e)
@@ -138,7 +148,8 @@ static struct cached *evict_locked(struct cache *c, struct shard *s)
 		if (e->n_refs == 0) {
 			unlink_locked(s, e);
 			(void)idmap_del(&s->map, e->frame);
-			s->len -= e->raw_len;
+			e->mapped = false;
+			s->len -= e->cost;
 			e->newer = chain;
 			chain = e;
 		}
@@ -157,6 +168,18 @@ static void free_chain(struct cache *c, struct cached *chain)
 	}
 }
 
+/* A frame that is whole may be used. Returns what has to go for it, as a
+ * chain. */
+static struct cached *publish_locked(struct cache *c, struct shard *s,
+				     struct cached *e) REQUIRES(s->lock)
+{
+	e->state = CACHED_READY;
+	e->cost = cost_of(c, e);
+	s->len += e->cost;
+	link_locked(s, e);
+	return evict_locked(c, s);
+}
+
 /* Loads what the caller has entered into the map. */
 static int fill(struct cache *c, struct shard *s, struct cached *e,
 		const struct cache_loader *l)
@@ -166,13 +189,11 @@ static int fill(struct cache *c, struct shard *s, struct cached *e,
 
 	sync_lock(&s->lock);
 	if (rc == 0) {
-		e->state = CACHED_READY;
-		s->len += e->raw_len;
-		link_locked(s, e);
-		chain = evict_locked(c, s);
+		chain = publish_locked(c, s, e);
 	} else {
 		e->state = CACHED_FAILED;
 		e->rc = rc;
+		e->mapped = false;
 		(void)idmap_del(&s->map, e->frame);
 	}
 	sync_broadcast(&s->loaded);
@@ -181,9 +202,7 @@ static int fill(struct cache *c, struct shard *s, struct cached *e,
 	return rc;
 }
 
-/* Enters a new one. NULL: no memory. */
-static struct cached *enter_locked(struct cache *c, struct shard *s,
-				   uint64_t frame) REQUIRES(s->lock)
+static struct cached *cached_new(struct cache *c, uint64_t frame)
 {
 	struct cached *e = calloc(1, sizeof(*e));
 
@@ -192,10 +211,72 @@ static struct cached *enter_locked(struct cache *c, struct shard *s,
 	e->cache = c;
 	e->frame = frame;
 	e->n_refs = 1;
+	return e;
+}
+
+/* Enters a new one. NULL: no memory. */
+static struct cached *enter_locked(struct cache *c, struct shard *s,
+				   uint64_t frame) REQUIRES(s->lock)
+{
+	struct cached *e = cached_new(c, frame);
+
+	if (!e)
+		return NULL;
 	e->state = CACHED_LOADING;
-	if (idmap_set(&s->map, frame, (uintptr_t)e) == 0)
+	e->mapped = idmap_set(&s->map, frame, (uintptr_t)e) == 0;
+	if (e->mapped)
 		return e;
 	free(e);
+	return NULL;
+}
+
+/* A frame that nobody else sees. */
+static int load_apart(struct cache *c, uint64_t frame,
+		      const struct cache_loader *l, struct cached **ret)
+{
+	struct cached *e = cached_new(c, frame);
+	int rc;
+
+	if (!e)
+		return -ENOMEM;
+	rc = l->load(l->ctx, e);
+	if (rc < 0) {
+		cached_free(c, e);
+		return rc;
+	}
+	e->state = CACHED_READY;
+	*ret = e;
+	return 0;
+}
+
+/* One more pin on a frame that is there or on its way. */
+static int share_locked(struct shard *s, struct cached *e) REQUIRES(s->lock)
+{
+	s->hits++;
+	e->n_refs++;
+	while (e->state == CACHED_LOADING)
+		sync_wait(&s->loaded, &s->lock);
+	if (e->state == CACHED_READY) {
+		unlink_locked(s, e);
+		link_locked(s, e);
+	}
+	return e->rc;
+}
+
+struct cached *cache_find(struct cache *c, uint64_t frame)
+{
+	struct shard *s = shard_of(c, frame);
+	struct cached *e;
+	int rc = 0;
+
+	sync_lock(&s->lock);
+	e = idmap_ptr(&s->map, frame);
+	if (e)
+		rc = share_locked(s, e);
+	sync_unlock(&s->lock);
+	if (rc == 0)
+		return e;
+	cache_put(e);
 	return NULL;
 }
 
@@ -205,28 +286,26 @@ int cache_get(struct cache *c, uint64_t frame, const struct cache_loader *l,
 	struct shard *s = shard_of(c, frame);
 	struct cached *e;
 	bool ours;
+	bool apart;
 	int rc = 0;
 
 	sync_lock(&s->lock);
 	e = idmap_ptr(&s->map, frame);
 	ours = e == NULL;
+	apart = e && e->state == CACHED_LOADING && l->leaf && !e->leaf;
+	s->misses += ours || apart;
 	if (ours) {
-		s->misses++;
 		e = enter_locked(c, s, frame);
-	} else {
-		s->hits++;
-		e->n_refs++;
-		while (e->state == CACHED_LOADING)
-			sync_wait(&s->loaded, &s->lock);
-		rc = e->rc;
-		if (e->state == CACHED_READY) {
-			unlink_locked(s, e);
-			link_locked(s, e);
-		}
+		if (e)
+			e->leaf = l->leaf;
+	} else if (!apart) {
+		rc = share_locked(s, e);
 	}
 	sync_unlock(&s->lock);
 	if (!e)
 		return -ENOMEM;
+	if (apart)
+		return load_apart(c, frame, l, ret);
 	if (ours)
 		rc = fill(c, s, e, l);
 	if (rc < 0)
@@ -247,29 +326,26 @@ bool cache_has(struct cache *c, uint64_t frame)
 	return has;
 }
 
-struct cached *cache_take_insert(struct cache *c, struct cached *made)
+struct cached *cache_take_insert(struct cache *c, const struct cached *made)
 {
 	struct shard *s = shard_of(c, made->frame);
-	struct cached *chain;
-	struct cached *e;
+	struct cached *chain = NULL;
+	struct cached *e = cached_new(c, made->frame);
 
-	sync_lock(&s->lock);
-	e = enter_locked(c, s, made->frame);
-	if (!e) {
-		sync_unlock(&s->lock);
-		cache_block_put(c, made->raw, made->raw_len);
-		free(made->chunks);
+	if (!e)
 		return NULL;
-	}
 	e->raw = made->raw;
 	e->raw_len = made->raw_len;
 	e->chunks = made->chunks;
 	e->n_chunks = made->n_chunks;
+	e->has_deltas = made->has_deltas;
 	cached_index(e);
 	e->state = CACHED_READY;
-	s->len += e->raw_len;
-	link_locked(s, e);
-	chain = evict_locked(c, s);
+	sync_lock(&s->lock);
+	e->mapped = !idmap_find(&s->map, e->frame) &&
+		    idmap_set(&s->map, e->frame, (uintptr_t)e) == 0;
+	if (e->mapped)
+		chain = publish_locked(c, s, e);
 	sync_unlock(&s->lock);
 	free_chain(c, chain);
 	return e;
@@ -288,8 +364,9 @@ void cache_put(struct cached *e)
 	s = shard_of(c, e->frame);
 	sync_lock(&s->lock);
 	assert(e->n_refs > 0);
-	last = --e->n_refs == 0 && e->state == CACHED_FAILED;
-	if (e->n_refs == 0 && e->state == CACHED_READY)
+	e->n_refs--;
+	last = e->n_refs == 0 && !e->mapped;
+	if (e->n_refs == 0 && e->mapped)
 		chain = evict_locked(c, s);
 	sync_unlock(&s->lock);
 	if (last)

@@ -9,9 +9,14 @@
 
 #include "base/error.h"
 #include "base/idmap.h"
+#include "base/io.h"
+#include "store/bases.h"
+#include "store/library.h"
 #include "store/ops.h"
+#include "store/rounds.h"
 #include "store/scan.h"
 #include "store/state.h"
+#include "stream/codebook_record.h"
 #include "stream/frame.h"
 
 #include <stdarg.h>
@@ -25,9 +30,14 @@ struct checking {
 	struct check_report *report;
 	struct context *x;
 	const struct idmap *refs;
-	uint64_t last;     /* segment */
-	uint64_t number;   /* segment at hand */
-	uint64_t next_seq; /* 0: any */
+	struct idmap base_refs; /* chunk -> deltas that it is the base of */
+	struct idmap book_refs; /* codebook -> frames that name it */
+	struct idmap books;     /* codebook -> 1: its record was read */
+	uint64_t first;         /* segment */
+	uint64_t last;          /* segment */
+	bool gap;               /* the segment before is gone, not needed */
+	uint64_t number;        /* segment at hand */
+	uint64_t next_seq;      /* 0: any */
 	uint64_t last_commit;
 	struct commit_body group;
 	uint64_t seen_frame; /* the last row that was matched */
@@ -53,6 +63,13 @@ void check_finding(struct check_report *r, const char *fmt, ...)
 static unsigned long long ull(uint64_t v)
 {
 	return v;
+}
+
+static uint64_t count_of(const struct idmap *counts, uint64_t chunk)
+{
+	const uint64_t *n = idmap_find(counts, chunk);
+
+	return n ? *n : 0;
 }
 
 /* ---- rows ---------------------------------------------------------------- */
@@ -114,7 +131,9 @@ static int check_chunk_row(struct checking *c, uint64_t chunk,
 	index_unlock(c->s);
 	if (rc < 0 && rc != -ENOENT && rc != -EUCLEAN)
 		return rc;
-	if (rc < 0 || row.frame != place->frame)
+	/* A newer frame may hold it by now. */
+	c->n_chunks += rc == 0 && row.frame == place->frame;
+	if (rc < 0 || row.frame < place->frame)
 		check_finding(c->report,
 			      "chunk %llu: the index does not find it in "
 			      "frame %llu",
@@ -132,10 +151,54 @@ static int check_chunks(struct checking *c, const struct frame_view *view,
 	int rc = 0;
 
 	frame_walk(view, &cursor);
-	while (rc == 0 && frame_next(&cursor, &chunk)) {
-		c->n_chunks++;
+	while (rc == 0 && frame_next(&cursor, &chunk))
 		rc = check_chunk_row(c, chunk.id, place);
+	return rc;
+}
+
+/* The references that a frame's deltas hold. Damage is found by who decodes
+ * it. */
+static int count_bases(struct checking *c, struct span glyphs)
+{
+	struct reader in = reader_of(glyphs);
+	uint64_t base = 0;
+	uint64_t *n;
+
+	while (decode_next_base(&in, &base) == 1) {
+		n = idmap_find(&c->base_refs, base);
+		if (idmap_set(&c->base_refs, base, n ? *n + 1 : 1) < 0)
+			return -ENOMEM;
 	}
+	return 0;
+}
+
+/* The reference to a codebook. */
+static int count_codebook(struct checking *c, struct span glyphs)
+{
+	uint64_t id = 0;
+
+	if (decode_find_codebook(glyphs, &id) < 0 || id == 0)
+		return 0;
+	return idmap_set(&c->book_refs, id, count_of(&c->book_refs, id) + 1);
+}
+
+/* Decodes into the scratch buffer, and compares the hashes. */
+static int decode_and_verify(struct checking *c, const struct frame_view *view)
+{
+	struct buffer *raw = &c->x->raw;
+	struct bases bases;
+	int rc;
+
+	buffer_clear(raw);
+	rc = buffer_reserve(raw, view->raw_len);
+	if (rc < 0)
+		return rc;
+	bases_init(&bases, c->s, false);
+	rc = decode_frame(c->x->decoder, view->glyphs, &bases.source, raw->data,
+			  view->raw_len);
+	bases_release(&bases);
+	if (rc == 0)
+		rc = frame_verify(view, span_of(raw->data, view->raw_len));
 	return rc;
 }
 
@@ -143,20 +206,15 @@ static int check_frame(struct checking *c, const struct scan_record *rec)
 {
 	struct frame_place place = { rec->head.seq, c->number, rec->off,
 				     rec->head.payload_len };
-	struct buffer *raw = &c->x->raw;
 	struct frame_view view = { .n_chunks = 0 };
 	int rc = frame_parse(rec->payload, &view);
 
-	if (rc == 0) {
-		buffer_clear(raw);
-		rc = buffer_reserve(raw, view.raw_len);
-		if (rc < 0)
-			return rc;
-		rc = decode_frame(c->x->decoder, view.glyphs, raw->data,
-				  view.raw_len);
-	}
 	if (rc == 0)
-		rc = frame_verify(&view, span_of(raw->data, view.raw_len));
+		rc = count_bases(c, view.glyphs);
+	if (rc == 0)
+		rc = count_codebook(c, view.glyphs);
+	if (rc == 0)
+		rc = decode_and_verify(c, &view);
 	if (rc < 0 && !scan_is_bad(rc))
 		return rc;
 	if (rc < 0) {
@@ -171,15 +229,59 @@ static int check_frame(struct checking *c, const struct scan_record *rec)
 	return rc < 0 ? rc : check_chunks(c, &view, &place);
 }
 
+/* The row of a codebook, if it has not been retired. */
+static int check_codebook_row(struct checking *c, uint64_t id,
+			      const struct codebook_place *place)
+{
+	struct codebook_row row = { .id = 0 };
+	int rc = library_next(c->s, id - 1, &row);
+
+	if (rc == 1 && row.id == id &&
+	    (row.place.segment != place->segment ||
+	     row.place.off != place->off))
+		check_finding(c->report,
+			      "codebook %llu is not where the index says",
+			      ull(id));
+	return rc < 0 ? rc : 0;
+}
+
+static int check_codebook(struct checking *c, const struct scan_record *rec)
+{
+	const struct codebook_place place = { c->number, rec->off };
+	struct codebook *book = NULL;
+	uint64_t id;
+	int rc = codebook_record_open(c->x->decoder, rec->payload, &book);
+
+	if (rc < 0 && !scan_is_bad(rc))
+		return rc;
+	if (rc < 0) {
+		check_finding(c->report,
+			      "segment %llu @%llu: a codebook that cannot be "
+			      "used: %s",
+			      ull(c->number), ull(rec->off), error_text(rc));
+		return 0;
+	}
+	id = codebook_head(book)->id;
+	codebook_put(book);
+	rc = idmap_set(&c->books, id, 1);
+	return rc < 0 ? rc : check_codebook_row(c, id, &place);
+}
+
+/* Operations, or a part of a checkpoint. */
 static int check_ops(struct checking *c, const struct scan_record *rec)
 {
+	struct round_part part = { .number = 1 };
 	struct reader reader;
 	struct span batch = { NULL, 0 };
 	struct op op;
 	int rc = ops_unpack(c->x->decoder, rec->head.flags, rec->payload,
 			    &c->x->raw, &batch);
 
-	if (rc == 0) {
+	if (rc == 0 && rec->head.type == RECORD_CHECKPOINT) {
+		rc = round_part_get(batch, &part);
+		batch = part.rest;
+	}
+	if (rc == 0 && part.number != 0) {
 		reader = reader_of(batch);
 		do {
 			rc = ops_next(&reader, &op);
@@ -232,6 +334,7 @@ static int check_record(struct checking *c, const struct scan_record *rec)
 		count_in(c, rec);
 		return check_frame(c, rec);
 	case RECORD_OPS:
+	case RECORD_CHECKPOINT:
 		count_in(c, rec);
 		return check_ops(c, rec);
 	case RECORD_COMMIT:
@@ -240,7 +343,9 @@ static int check_record(struct checking *c, const struct scan_record *rec)
 	case RECORD_FOOTER:
 		return 0;
 	case RECORD_CODEBOOK:
-	case RECORD_CHECKPOINT:
+		count_in(c, rec);
+		return check_codebook(c, rec);
+	case RECORD_SEEK:
 		break;
 	}
 	check_finding(c->report,
@@ -254,6 +359,30 @@ static void progress(struct checking *c, uint64_t at)
 {
 	if (c->report->progress)
 		c->report->progress(c->report->ctx, c->done + at, c->total);
+}
+
+/*
+ * Behind a FOOTER nothing follows but zeros that were written ahead of it, when
+ * a crash came before they were cut off.
+ */
+static int skip_zeros(struct scan *scan)
+{
+	uint8_t bytes[4096];
+	uint64_t off = scan->off;
+	ssize_t n;
+	ssize_t i = 0;
+
+	while ((n = io_pread(scan->segment->fd, bytes, sizeof(bytes), off)) >
+	       0) {
+		for (i = 0; i < n && bytes[i] == 0; i++)
+			;
+		if (i < n)
+			return 0;
+		off += (uint64_t)n;
+	}
+	if (n == 0)
+		scan->off = scan->size;
+	return (int)n;
 }
 
 /* After a bad place the next good record is looked for. */
@@ -279,11 +408,34 @@ static int read_records(struct checking *c, struct scan *scan)
 			c->next_seq = rec.head.seq;
 		resynced = false;
 		rc = check_record(c, &rec);
+		if (rc == 0 && rec.head.type == RECORD_FOOTER)
+			rc = skip_zeros(scan);
 		if (rc < 0)
 			break;
 		progress(c, scan->off);
 	}
 	return rc;
+}
+
+/* However many segments are missing here, that is one finding. */
+static int skip_gap(struct checking *c)
+{
+	uint64_t next = 0;
+	int rc = segments_next(c->s->segments, c->number, &next);
+
+	if (rc < 0)
+		return rc;
+	if (next == 0)
+		next = c->last + 1;
+	if (next == c->number + 1)
+		check_finding(c->report, "segment %llu: it is missing",
+			      ull(c->number));
+	else
+		check_finding(c->report,
+			      "segments %llu to %llu: they are missing",
+			      ull(c->number), ull(next - 1));
+	c->number = next - 1;
+	return 0;
 }
 
 static int check_segment(struct checking *c)
@@ -292,15 +444,23 @@ static int check_segment(struct checking *c)
 	struct scan scan;
 	int rc = segments_get(c->s->segments, c->number, &segment);
 
+	/* What lies before both checkpoints may have been given back. */
+	if (rc == -ENOENT && c->number < c->s->kept.earlier) {
+		c->gap = true;
+		return 0;
+	}
+	if (rc == -ENOENT)
+		return skip_gap(c);
 	if (rc < 0) {
 		check_finding(c->report, "segment %llu: %s", ull(c->number),
-			      rc == -ENOENT ? "it is missing" : error_text(rc));
-		return scan_is_bad(rc) || rc == -ENOENT ? 0 : rc;
+			      error_text(rc));
+		return scan_is_bad(rc) ? 0 : rc;
 	}
-	if (segment->header.previous_commit != c->last_commit)
+	if (segment->header.previous_commit != c->last_commit && !c->gap)
 		check_finding(c->report,
 			      "segment %llu: commits are missing before it",
 			      ull(c->number));
+	c->gap = false;
 	c->next_seq = segment->header.first_seq;
 	c->group = (struct commit_body){ .n_records = 0 };
 	rc = scan_init(&scan, segment, SEGMENT_HEADER_LEN);
@@ -321,7 +481,20 @@ static int check_segment(struct checking *c)
 
 /* ---- counts -------------------------------------------------------------- */
 
-/* All chunk rows: their number, and what refers to them. */
+static void check_row_refs(struct checking *c, uint64_t chunk, uint64_t refs)
+{
+	uint64_t extents = count_of(c->refs, chunk);
+	uint64_t deltas = count_of(&c->base_refs, chunk);
+
+	if (refs != extents + deltas)
+		check_finding(c->report,
+			      "chunk %llu: %llu extents and %llu deltas refer "
+			      "to it, the index says %llu",
+			      ull(chunk), ull(extents), ull(deltas), ull(refs));
+}
+
+/* All chunk rows: their number, and what refers to them. A base that is not
+ * there was told when its delta was decoded. */
 static int check_refs(struct checking *c)
 {
 	uint64_t chunk = 0;
@@ -331,22 +504,16 @@ static int check_refs(struct checking *c)
 	int rc;
 
 	for (;;) {
-		const uint64_t *counted;
-
 		index_lock(c->s);
 		rc = bank_next_chunk(c->s->bank, chunk, &chunk, &refs);
 		index_unlock(c->s);
 		if (rc != 1)
 			break;
 		n_rows++;
-		counted = c->refs ? idmap_find(c->refs, chunk) : NULL;
-		n_known += counted != NULL;
-		if (c->refs && refs != (counted ? *counted : 0))
-			check_finding(c->report,
-				      "chunk %llu: %llu references, the index "
-				      "says %llu",
-				      ull(chunk), ull(counted ? *counted : 0),
-				      ull(refs));
+		if (!c->refs)
+			continue;
+		n_known += idmap_find(c->refs, chunk) != NULL;
+		check_row_refs(c, chunk, refs);
 	}
 	if (rc < 0)
 		return rc;
@@ -361,17 +528,46 @@ static int check_refs(struct checking *c)
 	return 0;
 }
 
+/* All rows of codebooks: that the log has them, and how many frames use them.
+ * Frames without their codebook were told when they did not decode. */
+static int check_codebooks(struct checking *c)
+{
+	struct codebook_row row = { .id = 0 };
+	int rc;
+
+	while ((rc = library_next(c->s, row.id, &row)) == 1) {
+		if (count_of(&c->books, row.id) == 0)
+			check_finding(c->report,
+				      "the index has a codebook %llu that the "
+				      "log has not",
+				      ull(row.id));
+		if (count_of(&c->book_refs, row.id) != row.refs)
+			check_finding(c->report,
+				      "codebook %llu: %llu frames use it, the "
+				      "index says %llu",
+				      ull(row.id),
+				      ull(count_of(&c->book_refs, row.id)),
+				      ull(row.refs));
+	}
+	return rc;
+}
+
 static int check_all(struct checking *c)
 {
 	struct frame_place row;
 	int rc = 0;
 
-	for (c->number = c->s->first_segment; rc == 0 && c->number <= c->last;
-	     c->number++)
+	/* What lies before both checkpoints may have been given back. */
+	c->gap = c->first > 1 && c->first <= c->s->kept.earlier;
+	if (!c->gap)
+		c->first = 1;
+	for (c->number = c->first; rc == 0 && c->number <= c->last; c->number++)
 		rc = check_segment(c);
 	if (rc == 0)
 		rc = skip_rows(c, UINT64_MAX, &row);
-	return rc < 0 ? rc : check_refs(c);
+	if (rc >= 0)
+		rc = check_refs(c);
+	return rc < 0 ? rc : check_codebooks(c);
 }
 
 int store_check(struct store *s, const struct idmap *refs,
@@ -379,7 +575,6 @@ int store_check(struct store *s, const struct idmap *refs,
 {
 	struct checking c = { .s = s, .report = report, .refs = refs };
 	struct store_stats st = { .stored_len = 0 };
-	uint64_t first = 0;
 	int rc = 0;
 
 	/* Everything into the files, so that it is read from there. */
@@ -388,7 +583,7 @@ int store_check(struct store *s, const struct idmap *refs,
 	if (rc == 0 && s->log)
 		rc = log_flush(s->log);
 	if (rc == 0)
-		rc = segments_range(s->segments, &first, &c.last);
+		rc = segments_range(s->segments, &c.first, &c.last);
 	if (rc == 0)
 		rc = store_stat(s, &st);
 	if (rc < 0)
@@ -397,9 +592,15 @@ int store_check(struct store *s, const struct idmap *refs,
 	c.x = context_get(s->contexts);
 	if (!c.x)
 		return -ENOMEM;
+	idmap_init(&c.base_refs);
+	idmap_init(&c.book_refs);
+	idmap_init(&c.books);
 	rc = context_decoder(c.x);
 	if (rc == 0)
 		rc = check_all(&c);
+	idmap_release(&c.base_refs);
+	idmap_release(&c.book_refs);
+	idmap_release(&c.books);
 	context_put(s->contexts, c.x);
 	return rc;
 }

@@ -6,18 +6,30 @@
  * bytes. What comes from disk is verified twice: the record's checksums, and
  * after decoding each chunk's hash. Where a chunk lies in its frame is told
  * by the frame.
+ *
+ * A frame of deltas is decoded with the frames of its bases, one after the
+ * other. Those are leaves: loaded with no bases to refer to, so that a store in
+ * which bases are deltas ends in an error, not in a circle. Each use of a base
+ * makes its frame the most recently used one, which keeps it decoded while
+ * deltas that need it are being read.
  */
 #include "store/chunk.h"
 
 #include "base/error.h"
+#include "base/hash.h"
 #include "base/io.h"
+#include "store/bases.h"
 #include "store/state.h"
 #include "stream/frame.h"
 #include "stream/record.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { REMEMBER_BATCH = 64 };
+
+/* In the cache's key of a chunk that was decoded alone; no frame has it. */
+#define ALONE ((uint64_t)1 << 63)
 
 /* The record at a place, whole and verified, in x->payload. */
 static int read_record(struct context *x, const struct frame_place *place,
@@ -55,6 +67,7 @@ static int take_table(const struct frame_view *f, struct cached *fill)
 	uint32_t off = 0;
 	size_t i = 0;
 
+	assert(f->n_chunks > 0);
 	fill->chunks = calloc(f->n_chunks, sizeof(*fill->chunks));
 	if (!fill->chunks)
 		return -ENOMEM;
@@ -69,31 +82,36 @@ static int take_table(const struct frame_view *f, struct cached *fill)
 	return 0;
 }
 
-static int decode(struct store *s, struct context *x, struct cached *fill)
-{
+/* A frame in x->payload that is being loaded. */
+struct job {
+	struct store *s;
+	struct context *x;
+	const struct decode_source *source;
 	struct frame_view view;
-	int rc = frame_parse(span_of(x->payload.data + RECORD_HEADER_LEN,
-				     x->payload.len - RECORD_HEADER_LEN),
-			     &view);
+};
 
-	if (rc == 0)
-		rc = context_decoder(x);
-	if (rc == 0)
-		rc = take_table(&view, fill);
+/* Decodes the whole frame. */
+static int decode(const struct job *j, struct cached *fill)
+{
+	const struct frame_view *view = &j->view;
+	int rc = take_table(view, fill);
+
 	if (rc < 0)
 		return rc;
-	fill->raw = cache_block(s->cache, view.raw_len);
+	fill->raw = cache_block(j->s->cache, view->raw_len);
 	if (!fill->raw)
 		return -ENOMEM;
-	fill->raw_len = view.raw_len;
-	rc = decode_frame(x->decoder, view.glyphs, fill->raw, view.raw_len);
+	fill->raw_len = view->raw_len;
+	rc = decode_frame(j->x->decoder, view->glyphs, j->source, fill->raw,
+			  view->raw_len);
 	if (rc == 0)
-		rc = frame_verify(&view, span_of(fill->raw, fill->raw_len));
+		rc = frame_verify(view, span_of(fill->raw, fill->raw_len));
 	return rc;
 }
 
-int chunk_load(struct store *s, struct context *x,
-	       const struct frame_place *place, struct cached *fill)
+/* The record at `place`, whole and verified, in x->payload. */
+static int fetch(struct store *s, struct context *x,
+		 const struct frame_place *place)
 {
 	struct segment *seg;
 	int rc;
@@ -113,33 +131,129 @@ int chunk_load(struct store *s, struct context *x,
 		return rc == -ENOENT ? -EUCLEAN : rc;
 	rc = read_record(x, place, seg);
 	segments_put(s->segments, seg);
-	if (rc == 0)
-		rc = decode(s, x, fill);
 	return rc;
+}
+
+/* ---- one chunk of a frame -------------------------------------------------- */
+
+/* Where a chunk lies in its frame. */
+struct spot {
+	struct frame_chunk chunk;
+	size_t off;
+};
+
+/* -EUCLEAN: it is not there. */
+static int find_spot(const struct frame_view *f, uint64_t id, struct spot *ret)
+{
+	struct frame_cursor cursor;
+	struct spot spot = { .off = 0 };
+
+	frame_walk(f, &cursor);
+	while (frame_next(&cursor, &spot.chunk)) {
+		if (spot.chunk.id == id) {
+			*ret = spot;
+			return 0;
+		}
+		spot.off += spot.chunk.len;
+	}
+	return -EUCLEAN;
+}
+
+/* Decodes what it takes of the frame for one chunk, in memory that is warm, and
+ * copies the chunk. */
+static int decode_spot(const struct job *j, const struct spot *spot,
+		       struct cached *fill)
+{
+	const struct frame_view *view = &j->view;
+	struct context *x = j->x;
+	struct decode_part part = {
+		.raw_len = view->raw_len,
+		.from = spot->off,
+		.to = spot->off + spot->chunk.len,
+	};
+	struct span bytes;
+	int rc;
+
+	buffer_clear(&x->raw);
+	rc = buffer_reserve(&x->raw, view->raw_len);
+	if (rc < 0)
+		return rc;
+	part.dst = x->raw.data;
+	rc = decode_part(x->decoder, view->glyphs, j->source, &part);
+	if (rc < 0)
+		return rc;
+	bytes = span_of(x->raw.data + spot->off, spot->chunk.len);
+	if (hash64(bytes, 0) != spot->chunk.hash)
+		return -EBADMSG;
+	fill->raw_len = bytes.len;
+	fill->raw = cache_block(j->s->cache, bytes.len);
+	fill->chunks = calloc(1, sizeof(*fill->chunks));
+	if (!fill->raw || !fill->chunks)
+		return -ENOMEM;
+	memcpy(fill->raw, bytes.ptr, bytes.len);
+	fill->chunks[0] =
+		(struct cached_chunk){ spot->chunk.id, 0, spot->chunk.len };
+	fill->n_chunks = 1;
+	cached_index(fill);
+	return 0;
+}
+
+static void remember(struct store *s, const struct frame_place *place,
+		     const struct frame_view *f)
+{
+	uint64_t ids[REMEMBER_BATCH];
+	struct frame_cursor cursor;
+	struct frame_chunk chunk;
+	size_t n = 0;
+
+	frame_walk(f, &cursor);
+	while (frame_next(&cursor, &chunk)) {
+		if (n == REMEMBER_BATCH) {
+			bank_remember(s->bank, place, ids, n);
+			n = 0;
+		}
+		ids[n++] = chunk.id;
+	}
+	bank_remember(s->bank, place, ids, n);
 }
 
 struct load {
 	struct store *s;
 	const struct frame_place *place;
+	uint64_t chunk; /* only this one; 0: the whole frame */
+	bool leaf;
 };
 
-static void remember(struct store *s, const struct frame_place *place,
-		     const struct cached *e)
+static int load_with(const struct load *l, struct context *x,
+		     struct cached *fill)
 {
-	uint64_t ids[REMEMBER_BATCH];
-	size_t n = 0;
-	size_t i;
+	struct job j = { .s = l->s, .x = x };
+	struct spot spot = { .off = 0 };
+	struct bases bases;
+	int rc = fetch(l->s, x, l->place);
 
-	for (i = 0; i < e->n_chunks; i++) {
-		ids[n++] = e->chunks[i].id;
-		if (n == REMEMBER_BATCH || i + 1 == e->n_chunks) {
-			bank_remember(s->bank, place, ids, n);
-			n = 0;
-		}
-	}
+	if (rc == 0)
+		rc = frame_parse(span_of(x->payload.data + RECORD_HEADER_LEN,
+					 x->payload.len - RECORD_HEADER_LEN),
+				 &j.view);
+	if (rc == 0 && l->chunk)
+		rc = find_spot(&j.view, l->chunk, &spot);
+	if (rc == 0)
+		rc = context_decoder(x);
+	if (rc < 0)
+		return rc;
+	bases_init(&bases, l->s, l->leaf);
+	j.source = &bases.source;
+	rc = l->chunk && j.view.n_chunks > 1 ? decode_spot(&j, &spot, fill)
+					     : decode(&j, fill);
+	fill->has_deltas = bases.asked;
+	bases_release(&bases);
+	if (rc == 0)
+		remember(l->s, l->place, &j.view);
+	return rc;
 }
 
-static int load_frame(void *ctx, struct cached *fill)
+static int load(void *ctx, struct cached *fill)
 {
 	const struct load *l = ctx;
 	struct context *x = context_get(l->s->contexts);
@@ -147,7 +261,7 @@ static int load_frame(void *ctx, struct cached *fill)
 
 	if (!x)
 		return -ENOMEM;
-	rc = chunk_load(l->s, x, l->place, fill);
+	rc = load_with(l, x, fill);
 	context_put(l->s->contexts, x);
 	if (rc == -EUCLEAN || rc == -EBADMSG || rc == -EOPNOTSUPP)
 		(void)corrupt("segment %llu @%llu: frame %llu: %s",
@@ -155,8 +269,6 @@ static int load_frame(void *ctx, struct cached *fill)
 			      (unsigned long long)l->place->off,
 			      (unsigned long long)l->place->frame,
 			      error_text(rc));
-	if (rc == 0)
-		remember(l->s, l->place, fill);
 	return rc;
 }
 
@@ -175,27 +287,92 @@ static int locate(struct store *s, uint64_t chunk, struct frame_place *ret)
 	return rc;
 }
 
+/* The chunk in what was found or loaded; takes the pin. */
+static int view_of(struct cached *e, uint64_t chunk, struct chunk_view *ret)
+{
+	struct span bytes;
+
+	if (cached_find(e, chunk, &bytes) < 0) {
+		int rc = corrupt("frame %llu does not hold chunk %llu",
+				 (unsigned long long)e->frame,
+				 (unsigned long long)chunk);
+
+		cache_put(e);
+		return rc;
+	}
+	*ret = (struct chunk_view){ bytes, e };
+	return 0;
+}
+
+static int get(const struct load *l, uint64_t chunk, struct chunk_view *ret)
+{
+	struct cache_loader loader = { load, (void *)(uintptr_t)l, l->leaf };
+	uint64_t key = l->chunk ? ALONE | l->chunk : l->place->frame;
+	struct cached *e;
+	int rc = cache_get(l->s->cache, key, &loader, &e);
+
+	return rc < 0 ? rc : view_of(e, chunk, ret);
+}
+
+int chunk_get_frame(struct store *s, const struct frame_place *place,
+		    struct cached **ret)
+{
+	struct load l = { s, place, 0, false };
+	struct cache_loader loader = { load, &l, false };
+
+	return cache_get(s->cache, place->frame, &loader, ret);
+}
+
 int chunk_get(struct store *s, uint64_t chunk, struct chunk_view *ret)
 {
 	struct frame_place place = { .frame = 0 };
-	struct load load = { s, &place };
-	struct cache_loader loader = { load_frame, &load };
-	struct cached *e = NULL;
-	struct span bytes;
+	const struct load l = { s, &place, 0, false };
+	int rc = locate(s, chunk, &place);
+
+	return rc < 0 ? rc : get(&l, chunk, ret);
+}
+
+/* Whether somebody asked for a part of the frame a short time ago. */
+static bool touch(struct store *s, uint64_t frame)
+{
+	return atomic_exchange(&s->touched[frame % N_TOUCHED], frame) == frame;
+}
+
+int chunk_get_alone(struct store *s, uint64_t chunk, struct chunk_view *ret)
+{
+	struct frame_place place = { .frame = 0 };
+	struct load l = { s, &place, chunk, false };
+	struct cached *e;
+	int rc = locate(s, chunk, &place);
+
+	if (rc < 0)
+		return rc;
+	e = cache_find(s->cache, place.frame);
+	if (!e)
+		e = cache_find(s->cache, ALONE | chunk);
+	if (e)
+		return view_of(e, chunk, ret);
+	if (touch(s, place.frame))
+		l.chunk = 0;
+	return get(&l, chunk, ret);
+}
+
+int chunk_get_base(struct store *s, uint64_t chunk, struct chunk_view *ret)
+{
+	struct frame_place place = { .frame = 0 };
+	const struct load l = { s, &place, 0, true };
+	struct chunk_view v = { .cached = NULL };
 	int rc = locate(s, chunk, &place);
 
 	if (rc == 0)
-		rc = cache_get(s->cache, place.frame, &loader, &e);
+		rc = get(&l, chunk, &v);
 	if (rc < 0)
 		return rc;
-	rc = cached_find(e, chunk, &bytes);
-	if (rc < 0) {
-		cache_put(e);
-		return corrupt("frame %llu does not hold chunk %llu",
-			       (unsigned long long)place.frame,
-			       (unsigned long long)chunk);
+	if (v.cached && v.cached->has_deltas) {
+		chunk_put(&v);
+		return -EUCLEAN;
 	}
-	*ret = (struct chunk_view){ bytes, e };
+	*ret = v;
 	return 0;
 }
 
@@ -204,6 +381,56 @@ void chunk_put(struct chunk_view *v)
 	cache_put(v->cached);
 	*v = (struct chunk_view){ .cached = NULL };
 }
+
+/* ---- describing ---------------------------------------------------------- */
+
+static int describe(struct context *x, uint64_t chunk,
+		    struct chunk_description *d)
+{
+	struct span payload = span_of(x->payload.data + RECORD_HEADER_LEN,
+				      x->payload.len - RECORD_HEADER_LEN);
+	struct frame_view view;
+	struct spot spot = { .off = 0 };
+	int rc = frame_parse(payload, &view);
+
+	if (rc == 0)
+		rc = find_spot(&view, chunk, &spot);
+	if (rc < 0)
+		return rc;
+	d->len = spot.chunk.len;
+	d->frame_chunks = view.n_chunks;
+	d->frame_raw_len = view.raw_len;
+	d->frame_stored_len = payload.len;
+	return describe_glyphs(view.glyphs, spot.off, &d->how);
+}
+
+int chunk_describe(struct store *s, uint64_t chunk,
+		   struct chunk_description *ret)
+{
+	struct frame_place place = { .frame = 0 };
+	struct chunk_description d = { .frame = 0 };
+	struct context *x;
+	int rc = locate(s, chunk, &place);
+
+	if (rc < 0)
+		return rc;
+	x = context_get(s->contexts);
+	if (!x)
+		return -ENOMEM;
+	rc = fetch(s, x, &place);
+	if (rc == 0)
+		rc = describe(x, chunk, &d);
+	context_put(s->contexts, x);
+	if (rc < 0)
+		return rc;
+	d.frame = place.frame;
+	d.segment = place.segment;
+	d.seg_off = place.off;
+	*ret = d;
+	return 0;
+}
+
+/* ---- references ---------------------------------------------------------- */
 
 int chunk_ref(struct store *s, uint64_t chunk, int64_t delta)
 {

@@ -9,9 +9,11 @@
 #define STORE_CHUNK_H
 
 #include "base/bytes.h"
+#include "codec/describe.h"
 
 struct store;
 struct cached;
+struct frame_place;
 
 /* A chunk's bytes, pinned in the cache. */
 struct chunk_view {
@@ -22,11 +24,42 @@ struct chunk_view {
 /* Blocks for disk and decoder. -EUCLEAN: no such chunk, or damage; -EBADMSG:
  * a checksum is wrong; -EIO. */
 int chunk_get(struct store *s, uint64_t chunk, struct chunk_view *ret);
+
+/* The same for a chunk that is to be a base. -EUCLEAN also when it is, or was
+ * encoded together with, a delta itself. */
+int chunk_get_base(struct store *s, uint64_t chunk, struct chunk_view *ret);
+
+/*
+ * The same for who reads here and there: no more of the chunk's frame is decoded
+ * and kept than it takes, unless somebody asked for a part of that frame a
+ * short time ago.
+ */
+int chunk_get_alone(struct store *s, uint64_t chunk, struct chunk_view *ret);
 void chunk_put(struct chunk_view *v);
+
+/* A whole frame, which cache_put() gives back. */
+int chunk_get_frame(struct store *s, const struct frame_place *place,
+		    struct cached **ret);
 
 /* Has a worker decode the chunk's frame, if it is not there and there is room
  * in the queue. Never blocks on anything but a place lookup. */
 void chunk_prefetch(struct store *s, uint64_t chunk);
+
+/* Where a chunk lies and how it is encoded. */
+struct chunk_description {
+	uint64_t frame; /* sequence of its FRAME record, which lies at ... */
+	uint64_t segment;
+	uint64_t seg_off;
+	size_t frame_chunks;
+	size_t frame_raw_len;
+	size_t frame_stored_len;
+	size_t len;             /* of the chunk, raw */
+	struct description how; /* the nodes that make it, and maybe others */
+};
+
+/* Reads the chunk's frame without decoding it. Errors as chunk_get(). */
+int chunk_describe(struct store *s, uint64_t chunk,
+		   struct chunk_description *ret);
 
 /* Adds `delta` to the number of extents that refer to `chunk`. INDEX held;
  * from apply only. -EUCLEAN: it would fall below 0, or no such chunk. */

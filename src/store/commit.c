@@ -123,7 +123,10 @@ static int save_meta(struct store *s)
 		.epoch = s->epoch,
 		.last_seq = s->log ? log_last_seq(s->log) : s->last_seq,
 		.log_len = s->position_before,
-		.first_segment = s->first_segment,
+		.n_before = s->n_before,
+		.rounds = s->kept,
+		.ops_len = s->ops_len,
+		.rebuilding = s->rebuilding,
 	};
 	size_t i;
 
@@ -139,6 +142,8 @@ int index_write(struct store *s, bool truncate)
 	struct db *db = s->index.db;
 	int rc = bank_flush(s->bank, s->position.seq, s->totals);
 
+	if (rc == 0)
+		rc = sketches_flush(s->sketches);
 	if (rc == 0)
 		rc = save_meta(s);
 	if (rc == 0)
@@ -164,9 +169,11 @@ static int commit_rest(struct store *s)
 		rc = sync_log(s, commit.seq);
 	if (rc < 0)
 		return rc;
+	bank_settle(s->bank);
 	if (commit.seq != 0) {
 		s->position = commit;
 		s->position_before = s->old_len + commit.before;
+		s->n_before = s->old_n + commit.n_before;
 	}
 	rc = index_write(s, false);
 	if (rc < 0)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * context.c - a stack of idle contexts; there are as many as threads at work.
+ * context.c - a stack of idle contexts, bounded.
  */
 #include "store/context.h"
 
@@ -11,11 +11,13 @@
 enum {
 	ROOM_MAX = 10 << 20,
 	ROOM_KEEP = 1 << 20, /* larger ones are not kept */
+	IDLE_MAX = 8,        /* after a burst the rest goes */
 };
 
 struct contexts {
 	struct sync_mutex lock;
 	struct context *idle GUARDED_BY(lock);
+	unsigned n_idle GUARDED_BY(lock);
 };
 
 int contexts_new(struct contexts **ret)
@@ -29,6 +31,17 @@ int contexts_new(struct contexts **ret)
 	return 0;
 }
 
+static void context_free(struct context *x)
+{
+	encoder_free(x->encoder);
+	decoder_free(x->decoder);
+	buffer_release(&x->payload);
+	buffer_release(&x->raw);
+	buffer_release(&x->deltas);
+	buffer_release(&x->spare);
+	free(x);
+}
+
 void contexts_free(struct contexts *c)
 {
 	if (!c)
@@ -37,11 +50,7 @@ void contexts_free(struct contexts *c)
 		struct context *x = c->idle;
 
 		c->idle = x->next;
-		encoder_free(x->encoder);
-		decoder_free(x->decoder);
-		buffer_release(&x->payload);
-		buffer_release(&x->raw);
-		free(x);
+		context_free(x);
 	}
 	sync_mutex_release(&c->lock);
 	free(c);
@@ -53,8 +62,10 @@ struct context *context_get(struct contexts *c)
 
 	sync_lock(&c->lock);
 	x = c->idle;
-	if (x)
+	if (x) {
 		c->idle = x->next;
+		c->n_idle--;
+	}
 	sync_unlock(&c->lock);
 	if (x)
 		return x;
@@ -62,6 +73,8 @@ struct context *context_get(struct contexts *c)
 	if (x) {
 		buffer_init(&x->payload, ROOM_MAX);
 		buffer_init(&x->raw, ROOM_MAX);
+		buffer_init(&x->deltas, ROOM_MAX);
+		buffer_init(&x->spare, ROOM_MAX);
 	}
 	return x;
 }
@@ -77,10 +90,18 @@ void context_put(struct contexts *c, struct context *x)
 {
 	trim(&x->payload);
 	trim(&x->raw);
+	trim(&x->deltas);
+	trim(&x->spare);
 	sync_lock(&c->lock);
-	x->next = c->idle;
-	c->idle = x;
+	if (c->n_idle < IDLE_MAX) {
+		x->next = c->idle;
+		c->idle = x;
+		c->n_idle++;
+		x = NULL;
+	}
 	sync_unlock(&c->lock);
+	if (x)
+		context_free(x);
 }
 
 int context_encoder(struct context *x)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * context.h - codecs and scratch memory, lent to one thread at a time.
+ *
+ * There are as many as threads at work; a few idle ones are kept.
  */
 #ifndef STORE_CONTEXT_H
 #define STORE_CONTEXT_H
@@ -16,6 +18,8 @@ struct context {
 	struct decoder *decoder; /* context_decoder() makes it */
 	struct buffer payload;   /* of a record */
 	struct buffer raw;
+	struct buffer deltas; /* glyphs */
+	struct buffer spare;  /* glyphs that lost, or won, a comparison */
 	struct context *next; /* the list's */
 };
 

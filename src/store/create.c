@@ -8,46 +8,30 @@
 #include "base/clock.h"
 #include "base/io.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 
 enum { NS_PER_S = 1000000000 };
 
-/* 0: may stand in an empty directory. */
-static int judge_entry(const char *name)
+/* What is there beside what may be: -EEXIST outweighs -ENOTEMPTY. */
+static int judge_entry(void *ctx, const char *name)
 {
-	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
-	    strcmp(name, "lost+found") == 0)
-		return 0;
-	return strcmp(name, SUPERBLOCK_NAME) == 0 ? -EEXIST : -ENOTEMPTY;
+	int *worst = ctx;
+
+	if (strcmp(name, SUPERBLOCK_NAME) == 0)
+		*worst = -EEXIST;
+	else if (strcmp(name, "lost+found") != 0 && *worst == 0)
+		*worst = -ENOTEMPTY;
+	return 0;
 }
 
 /* -EEXIST: a store; -ENOTEMPTY: something else. */
 static int check_empty(int dir_fd)
 {
-	int fd = io_open(dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	struct dirent *entry;
-	DIR *dir;
-	int rc = 0;
+	int worst = 0;
+	int rc = io_list(dir_fd, judge_entry, &worst);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		(void)io_close(fd);
-		return -ENOMEM;
-	}
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		int judged = judge_entry(entry->d_name);
-
-		if (judged < 0 && rc != -EEXIST)
-			rc = judged;
-	}
-	if (errno != 0 && rc == 0)
-		rc = -errno;
-	(void)closedir(dir);
-	return rc;
+	return rc < 0 ? rc : worst;
 }
 
 static int write_superblock(int dir_fd, const struct superblock *sb)
@@ -89,20 +73,16 @@ static int make_superblock(const struct store_create_options *options,
 	return rc;
 }
 
-/* remove(3) takes empty directories; a name that is not there is fine. */
+/* A name that is not there is fine. */
 static void undo(const char *path, int dir_fd, bool made)
 {
-	AUTO_FREE char *log = NULL;
-
-	if (asprintf(&log, "%s/" STORE_LOG_DIR, path) < 0)
-		log = NULL;
 	if (dir_fd >= 0) {
 		(void)io_unlink(dir_fd, SUPERBLOCK_NAME);
-		if (log)
-			(void)remove(log);
+		(void)io_unlink(dir_fd, STORE_LOCK_NAME);
+		(void)io_rmdir(dir_fd, STORE_LOG_DIR);
 	}
 	if (made)
-		(void)remove(path);
+		(void)io_rmdir(AT_FDCWD, path);
 }
 
 /* The directory's own entry. */
@@ -119,9 +99,18 @@ static int sync_parent(const char *path)
 	return fd < 0 ? fd : io_fsync(fd);
 }
 
+/* It is there from the beginning, so that who only reads makes no file. */
+static int make_lock(int dir_fd)
+{
+	AUTO_CLOSE int fd = io_open(dir_fd, STORE_LOCK_NAME,
+				    O_RDWR | O_CREAT | O_EXCL, 0600);
+
+	return fd < 0 ? fd : 0;
+}
+
 static int fill_dir(const char *path, int dir_fd, const struct superblock *sb)
 {
-	int rc = io_mkdir(dir_fd, STORE_LOG_DIR, 0700);
+	int rc = make_lock(dir_fd);
 
 	if (rc == 0)
 		rc = write_superblock(dir_fd, sb);
@@ -146,6 +135,9 @@ int store_create(const char *path, const struct store_create_options *options)
 		return rc;
 	dir_fd = io_open(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
 	rc = dir_fd < 0 ? dir_fd : check_empty(dir_fd);
+	/* Of two who find it empty, one gets past this. */
+	if (rc == 0)
+		rc = io_mkdir(dir_fd, STORE_LOG_DIR, 0700);
 	ours = rc == 0;
 	if (rc == 0)
 		rc = fill_dir(path, dir_fd, &sb);

@@ -4,12 +4,17 @@
  */
 #include "store/db_connection.h"
 
+#include "base/cleanup.h"
 #include "base/error.h"
+#include "base/io.h"
 #include "base/report.h"
 
 #include <assert.h>
+#include <fcntl.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { PAGE_LEN = 4096 };
 
@@ -24,6 +29,7 @@ struct db {
 	sqlite3 *conn;
 	struct db_stmt *stmts; /* all of them */
 	uint64_t wal_pages;
+	bool frozen;  /* opened for reading */
 	bool open;    /* a transaction should be */
 	bool dead;    /* it was lost */
 	bool damaged; /* SQLite said so */
@@ -71,6 +77,9 @@ static int failed(struct db *db, int code)
 
 	if (rc == 0)
 		return 0;
+	/* Whoever opened it so tries; that is no failure. */
+	if (db->frozen && (code & 0xff) == SQLITE_READONLY)
+		return -EROFS;
 	if (is_damage(code))
 		db->damaged = true;
 	if (db->open && sqlite3_get_autocommit(db->conn))
@@ -91,6 +100,21 @@ static int on_wal(void *ctx, sqlite3 *conn, const char *name, int n_pages)
 	return SQLITE_OK;
 }
 
+/* The order matters: the page size before the WAL, exclusive mode before the
+ * first access. */
+#define PRAGMA_FILES        \
+ "PRAGMA page_size = 4096;" \
+ "PRAGMA locking_mode = EXCLUSIVE;"
+#define PRAGMA_WRITING        \
+ "PRAGMA journal_mode = WAL;" \
+ "PRAGMA synchronous = NORMAL;"
+#define PRAGMA_MEMORY          \
+ "PRAGMA cache_size = -16384;" \
+ "PRAGMA cache_spill = OFF;"   \
+ "PRAGMA secure_delete = OFF;" \
+ "PRAGMA temp_store = MEMORY;" \
+ "PRAGMA mmap_size = 0;"
+
 static int configure(struct db *db)
 {
 	sqlite3 *conn = db->conn;
@@ -99,31 +123,23 @@ static int configure(struct db *db)
 	(void)sqlite3_db_config(conn, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(conn, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	(void)sqlite3_wal_hook(conn, on_wal, db);
-	/* The order matters: the page size before the WAL, exclusive mode
-	 * before the first access. */
-	return db_exec(db, "PRAGMA page_size = 4096;"
-			   "PRAGMA locking_mode = EXCLUSIVE;"
-			   "PRAGMA journal_mode = WAL;"
-			   "PRAGMA synchronous = NORMAL;"
-			   "PRAGMA cache_size = -16384;"
-			   "PRAGMA cache_spill = OFF;"
-			   "PRAGMA secure_delete = OFF;"
-			   "PRAGMA temp_store = MEMORY;"
-			   "PRAGMA mmap_size = 0;");
+	if (db->frozen)
+		return db_exec(db, PRAGMA_FILES PRAGMA_MEMORY);
+	return db_exec(db, PRAGMA_FILES PRAGMA_WRITING PRAGMA_MEMORY);
 }
 
-int db_open(const char *path, struct db **ret)
+static int open_with(const char *name, int flags, struct db **ret)
 {
 	struct db *db = calloc(1, sizeof(*db));
-	int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE |
-		    SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
 	int rc;
 
 	if (!db)
 		return -ENOMEM;
+	db->frozen = (flags & SQLITE_OPEN_READONLY) != 0;
 	/* Counting memory costs a lock; too late after the first use. */
 	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
-	rc = failed(db, sqlite3_open_v2(path, &db->conn, flags, NULL));
+	flags |= SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW;
+	rc = failed(db, sqlite3_open_v2(name, &db->conn, flags, NULL));
 	if (rc == 0)
 		rc = configure(db);
 	if (rc < 0) {
@@ -132,6 +148,112 @@ int db_open(const char *path, struct db **ret)
 	}
 	*ret = db;
 	return 0;
+}
+
+int db_open(const char *path, struct db **ret)
+{
+	/* SQLite would make it readable for all. */
+	int fd = io_open(AT_FDCWD, path, O_RDONLY | O_CREAT, 0600);
+
+	if (fd >= 0)
+		(void)io_close(fd);
+	return open_with(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, ret);
+}
+
+/* "file:" and the path, where each byte that could mean something is escaped,
+ * and what tells SQLite to look for no WAL. */
+static char *frozen_name(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789/._-";
+	static const char tail[] = "?immutable=1";
+	char *name = malloc(5 + 3 * strlen(path) + sizeof(tail));
+	char *at = name;
+
+	if (!name)
+		return NULL;
+	at = stpcpy(at, "file:");
+	for (; *path != '\0'; path++) {
+		if (strchr(plain, *path))
+			*at++ = *path;
+		else
+			at += snprintf(at, 4, "%%%02X", (unsigned char)*path);
+	}
+	(void)stpcpy(at, tail);
+	return name;
+}
+
+int db_open_frozen(const char *path, struct db **ret)
+{
+	AUTO_FREE char *name = frozen_name(path);
+
+	if (!name)
+		return -ENOMEM;
+	return open_with(name, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, ret);
+}
+
+static int copy_files(const char *from, const char *from_wal, const char *to,
+		      const char *to_wal)
+{
+	int rc = io_copy(from, to);
+
+	if (rc == 0)
+		rc = io_copy(from_wal, to_wal);
+	return rc == -ENOENT ? 0 : rc;
+}
+
+/* In exclusive mode SQLite has both files open from now on, and goes on with
+ * them when their names are gone. */
+static int open_copy(const char *path, const char *dir, struct db **ret)
+{
+	AUTO_FREE char *from_wal = NULL;
+	AUTO_FREE char *to = NULL;
+	AUTO_FREE char *to_wal = NULL;
+	struct db *db = NULL;
+	int rc = 0;
+
+	if (asprintf(&to, "%s/index.db", dir) < 0) {
+		to = NULL;
+		return -ENOMEM;
+	}
+	if (asprintf(&to_wal, "%s-wal", to) < 0) {
+		to_wal = NULL;
+		return -ENOMEM;
+	}
+	if (path && asprintf(&from_wal, "%s-wal", path) < 0) {
+		from_wal = NULL;
+		return -ENOMEM;
+	}
+	if (path)
+		rc = copy_files(path, from_wal, to, to_wal);
+	if (rc == 0)
+		rc = db_open(to, &db);
+	/* A new one gets its WAL with the first change. */
+	if (rc == 0 && !path)
+		rc = db_exec(db, "PRAGMA user_version = 0");
+	if (rc == 0)
+		*ret = db;
+	else
+		db_close(db);
+	(void)io_unlink(AT_FDCWD, to);
+	(void)io_unlink(AT_FDCWD, to_wal);
+	return rc;
+}
+
+int db_open_private(const char *path, struct db **ret)
+{
+	AUTO_FREE char *dir = NULL;
+	int rc = io_temp_dir(&dir);
+
+	if (rc < 0) {
+		report_error("no directory for a copy of the index: %s",
+			     error_text(rc));
+		return rc;
+	}
+	rc = open_copy(path, dir, ret);
+	(void)io_rmdir(AT_FDCWD, dir);
+	return rc;
 }
 
 void db_close(struct db *db)

@@ -14,6 +14,19 @@
 /* Opens or makes the file; no symbolic link in `path`. */
 int db_open(const char *path, struct db **ret);
 
+/*
+ * Opens a file for reading that nobody changes meanwhile, and that has no WAL.
+ * Makes and changes nothing beside it. A statement that would change it is
+ * -EROFS.
+ */
+int db_open_frozen(const char *path, struct db **ret);
+
+/*
+ * Opens a copy of the file and its WAL, or with NULL an empty database. It has
+ * no name, and ends with the connection.
+ */
+int db_open_private(const char *path, struct db **ret);
+
 /* Finalises all statements, rolls back, closes. NULL is fine. */
 void db_close(struct db *db);
 

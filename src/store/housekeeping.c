@@ -3,7 +3,9 @@
  * housekeeping.c - the thread that ticks, flushes and commits in the
  * background.
  */
+#include "store/maintain.h"
 #include "store/state.h"
+#include "store/trainer.h"
 
 #include "base/clock.h"
 
@@ -70,6 +72,7 @@ static void every_second(struct store *s, struct housekeeping *h)
 		s->handlers.tick(s->handlers.ctx);
 	if (store_writable(s) < 0)
 		return;
+	trainer_tick(s->trainer);
 	mark = txn_mark(s);
 	h->idle_s = mark == h->seen_mark ? h->idle_s + 1 : 0;
 	h->seen_mark = mark;
@@ -81,6 +84,8 @@ static void every_second(struct store *s, struct housekeeping *h)
 	if (h->idle_s == IDLE_SECONDS &&
 	    (atomic_load(&s->n_ops) > 0 || bank_n_pending(s->bank) > 0))
 		(void)index_commit(s);
+	if (h->idle_s == IDLE_SECONDS)
+		codebooks_trim(s->codebooks);
 }
 
 static void housekeeping_main(struct work *w, unsigned worker)
@@ -128,7 +133,7 @@ int store_start(struct store *s)
 		housekeeping_free(s);
 	else
 		workers_submit(h->thread, &h->work);
-	return rc;
+	return rc == 0 ? maintain_start(s) : rc;
 }
 
 void housekeeping_end(struct store *s)

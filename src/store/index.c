@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "base/report.h"
 #include "store/bank.h"
+#include "store/codebooks.h"
+#include "store/sketches.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,7 +28,13 @@ enum meta_key {
 	META_EPOCH = 4,
 	META_LAST_SEQ = 5,
 	META_LOG_LEN = 6,
-	META_FIRST_SEGMENT = 7,
+	META_N_BEFORE = 7,
+	META_ROUND_END = 8,
+	META_ROUND_START = 9,
+	META_ROUND_EARLIER = 10,
+	META_ROUND_LEN = 11,
+	META_OPS_LEN = 12,
+	META_REBUILDING = 13,
 	META_IDS = 16,
 	META_TOTALS = 32,
 };
@@ -79,11 +87,15 @@ static int make_tables(struct db *db, const char *schema)
 				 "value INTEGER NOT NULL)");
 	if (rc == 0)
 		rc = db_exec(db, BANK_SCHEMA);
+	if (rc == 0)
+		rc = db_exec(db, SKETCHES_SCHEMA);
+	if (rc == 0)
+		rc = db_exec(db, CODEBOOKS_SCHEMA);
 	if (rc == 0 && schema)
 		rc = db_exec(db, schema);
 	if (rc == 0)
 		rc = db_exec(db, "PRAGMA application_id = 0x53474D46;"
-				 "PRAGMA user_version = 1");
+				 "PRAGMA user_version = 4");
 	return rc == 0 ? db_commit(db) : rc;
 }
 
@@ -130,22 +142,41 @@ static int put_aside(const char *path)
 
 static int make_new(struct index *x, const char *schema)
 {
-	int rc = db_open(x->path, &x->db);
+	int rc = x->view ? db_open_private(NULL, &x->db)
+			 : db_open(x->path, &x->db);
 
 	if (rc == 0)
 		rc = make_tables(x->db, schema);
 	return rc == 0 ? prepare(x) : rc;
 }
 
-int index_replace(struct index *x, const char *schema)
+static void drop_connection(struct index *x)
 {
-	int rc;
-
 	db_close(x->db);
 	x->db = NULL;
 	x->meta_set = NULL;
-	rc = put_aside(x->path);
+	x->frozen = false;
+}
+
+int index_replace(struct index *x, const char *schema)
+{
+	int rc = 0;
+
+	drop_connection(x);
+	if (!x->view)
+		rc = put_aside(x->path);
 	return rc == 0 ? make_new(x, schema) : rc;
+}
+
+int index_thaw(struct index *x)
+{
+	int rc;
+
+	if (!x->frozen)
+		return -EROFS;
+	drop_connection(x);
+	rc = db_open_private(x->path, &x->db);
+	return rc == 0 ? prepare(x) : rc;
 }
 
 /*
@@ -161,19 +192,48 @@ static void read_ahead(const char *path)
 		io_will_need(fd, 0, READ_AHEAD);
 }
 
-int index_open(struct index *x, const char *dir, const char *schema,
-	       bool *ret_new)
+/* 0 when there is no such file. */
+static int length_of(const char *path, const char *suffix, uint64_t *ret)
 {
-	struct index_meta meta;
-	int rc;
+	AUTO_FREE char *name = NULL;
+	AUTO_CLOSE int fd = -1;
 
-	*x = (struct index){ 0 };
-	if (asprintf(&x->path, "%s/index.db", dir) < 0) {
-		x->path = NULL;
+	*ret = 0;
+	if (asprintf(&name, "%s%s", path, suffix) < 0) {
+		name = NULL;
 		return -ENOMEM;
 	}
-	read_ahead(x->path);
-	rc = db_open(x->path, &x->db);
+	fd = io_open(AT_FDCWD, name, O_RDONLY, 0);
+	if (fd == -ENOENT)
+		return 0;
+	return fd < 0 ? fd : io_size(fd, ret);
+}
+
+/* After a clean end the file is all there is, and is read where it lies. */
+static int open_view(struct index *x)
+{
+	uint64_t len = 0;
+	uint64_t wal_len = 0;
+	int rc = length_of(x->path, "", &len);
+
+	if (rc == 0)
+		rc = length_of(x->path, "-wal", &wal_len);
+	if (rc < 0)
+		return rc;
+	if (len == 0)
+		return db_open_private(NULL, &x->db);
+	if (wal_len > 0)
+		return db_open_private(x->path, &x->db);
+	rc = db_open_frozen(x->path, &x->db);
+	x->frozen = rc == 0;
+	return rc;
+}
+
+static int load(struct index *x, const char *schema, bool *ret_new)
+{
+	struct index_meta meta;
+	int rc = x->view ? open_view(x) : db_open(x->path, &x->db);
+
 	if (rc == 0)
 		rc = examine(x->db);
 	*ret_new = rc == 0;
@@ -192,6 +252,31 @@ int index_open(struct index *x, const char *dir, const char *schema,
 	return rc;
 }
 
+static int open_as(struct index *x, const char *dir, const char *schema,
+		   bool *ret_new)
+{
+	if (asprintf(&x->path, "%s/index.db", dir) < 0) {
+		x->path = NULL;
+		return -ENOMEM;
+	}
+	read_ahead(x->path);
+	return load(x, schema, ret_new);
+}
+
+int index_open(struct index *x, const char *dir, const char *schema,
+	       bool *ret_new)
+{
+	*x = (struct index){ .view = false };
+	return open_as(x, dir, schema, ret_new);
+}
+
+int index_view(struct index *x, const char *dir, const char *schema,
+	       bool *ret_new)
+{
+	*x = (struct index){ .view = true };
+	return open_as(x, dir, schema, ret_new);
+}
+
 void index_close(struct index *x)
 {
 	db_close(x->db);
@@ -199,26 +284,30 @@ void index_close(struct index *x)
 	*x = (struct index){ 0 };
 }
 
+/* Where the keys from META_APPLIED_SEQ on have their values. */
+static uint64_t *meta_field(struct index_meta *m, uint64_t i)
+{
+	uint64_t *const fields[] = {
+		&m->applied_seq,    &m->segment,    &m->off,
+		&m->epoch,          &m->last_seq,   &m->log_len,
+		&m->n_before,       &m->rounds.end, &m->rounds.start,
+		&m->rounds.earlier, &m->rounds.len, &m->ops_len,
+		&m->rebuilding,
+	};
+
+	return i < ARRAY_LEN(fields) ? fields[i] : NULL;
+}
+
 static void meta_take(struct index_meta *m, uint64_t key, uint64_t v)
 {
+	uint64_t *field = meta_field(m, key - META_APPLIED_SEQ);
+
 	if (key >= META_TOTALS && key < META_TOTALS + STORE_N_TOTALS)
 		m->totals[key - META_TOTALS] = (int64_t)v;
 	else if (key >= META_IDS && key < META_IDS + STORE_N_IDS)
 		m->next_ids[key - META_IDS] = v;
-	else if (key == META_APPLIED_SEQ)
-		m->applied_seq = v;
-	else if (key == META_SEGMENT)
-		m->segment = v;
-	else if (key == META_OFF)
-		m->off = v;
-	else if (key == META_EPOCH)
-		m->epoch = v;
-	else if (key == META_LAST_SEQ)
-		m->last_seq = v;
-	else if (key == META_LOG_LEN)
-		m->log_len = v;
-	else if (key == META_FIRST_SEGMENT)
-		m->first_segment = v;
+	else if (field)
+		*field = v;
 }
 
 int index_load(struct index *x, struct index_meta *ret)
@@ -246,14 +335,13 @@ static int meta_put(struct index *x, uint64_t key, uint64_t v)
 
 int index_save(struct index *x, const struct index_meta *m)
 {
-	const uint64_t fields[] = { m->applied_seq,  m->segment,  m->off,
-				    m->epoch,        m->last_seq, m->log_len,
-				    m->first_segment };
+	struct index_meta copy = *m;
+	const uint64_t *field;
 	uint64_t i;
 	int rc = 0;
 
-	for (i = 0; rc == 0 && i < ARRAY_LEN(fields); i++)
-		rc = meta_put(x, META_APPLIED_SEQ + i, fields[i]);
+	for (i = 0; rc == 0 && (field = meta_field(&copy, i)) != NULL; i++)
+		rc = meta_put(x, META_APPLIED_SEQ + i, *field);
 	for (i = 0; rc == 0 && i < STORE_N_IDS; i++)
 		rc = meta_put(x, META_IDS + i, m->next_ids[i]);
 	for (i = 0; rc == 0 && i < STORE_N_TOTALS; i++)

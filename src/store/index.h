@@ -14,7 +14,15 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x53474D46,
-	INDEX_VERSION = 1,
+	INDEX_VERSION = 4,
+};
+
+/* The checkpoint rounds that a rebuild can begin with: segments. 0: none. */
+struct index_rounds {
+	uint64_t end;     /* holds the newest one's END */
+	uint64_t start;   /* where it starts */
+	uint64_t earlier; /* where the one before it starts */
+	uint64_t len;     /* bytes of the newest one's parts */
 };
 
 /* What the index knows of itself: of the log, how far it is applied. */
@@ -25,7 +33,10 @@ struct index_meta {
 	uint64_t epoch;
 	uint64_t last_seq; /* the highest known */
 	uint64_t log_len;  /* bytes of the segments before `segment` */
-	uint64_t first_segment;
+	uint64_t n_before; /* their number */
+	struct index_rounds rounds;
+	uint64_t ops_len;    /* bytes of operations since the newest round */
+	uint64_t rebuilding; /* 1: only in part what the log says */
 	uint64_t next_ids[STORE_N_IDS];
 	int64_t totals[STORE_N_TOTALS];
 };
@@ -33,7 +44,9 @@ struct index_meta {
 struct index {
 	struct db *db;
 	struct db_stmt *meta_set;
-	char *path; /* owned */
+	char *path;  /* owned */
+	bool view;   /* the file is not to be changed */
+	bool frozen; /* and is what `db` reads */
 };
 
 /*
@@ -42,6 +55,19 @@ struct index {
  */
 int index_open(struct index *x, const char *dir, const char *schema,
 	       bool *ret_new);
+
+/*
+ * The same without changing or making anything in `dir`. A file that is no good
+ * stays where it is, and a new one without a name takes its place. What is
+ * written is -EROFS as long as the file itself is read; see index_thaw().
+ */
+int index_view(struct index *x, const char *dir, const char *schema,
+	       bool *ret_new);
+
+/* Goes over to a copy, which can be written. -EROFS: it is no view, or a copy
+ * already. Statements have to be prepared again. */
+int index_thaw(struct index *x);
+
 void index_close(struct index *x);
 
 /* Closes the file, puts it aside and makes a new one. */

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/workers.h"
+#include "codec/policy.h"
 
 struct store;
 
@@ -37,6 +38,7 @@ struct parcel {
 	struct parcel_chunk chunks[PARCEL_CHUNKS_MAX];
 	void *owner; /* the owner's */
 	bool intent; /* on somebody's fsync path: be quick, not small */
+	struct policy policy; /* the user's, for all of its chunks */
 
 	/*
 	 * Called once, on the thread that ran the parcel, no lock held, after

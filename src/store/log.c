@@ -28,9 +28,11 @@
 enum {
 	BUFFER_LIMIT = LOG_BUFFER_LEN + 3 * (RECORD_PAYLOAD_MAX + 64),
 	FOOTER_LIMIT = 4 << 20, /* a table of this length ends a segment */
-	TAIL_ROOM = 4096,       /* for COMMIT, and a little FOOTER */
-	SMALL_GROUP = 64 << 10, /* a commit that zeros ahead serve */
-	SMALL_STREAK = 3,       /* that many in a row before the first zeros */
+	WRITE_BEHIND = LOG_BUFFER_LEN / 2, /* a stream: no need to wait for the
+					    * sync to begin with it */
+	TAIL_ROOM = 4096,                  /* for COMMIT, and a little FOOTER */
+	SMALL_GROUP = 64 << 10,            /* a commit that zeros ahead serve */
+	SMALL_STREAK = 3, /* that many in a row before the first zeros */
 	ZEROS_MIN = 256 << 10,
 	ZEROS_MAX = 4 << 20,
 	ZEROS_PIECE = 64 << 10,
@@ -69,6 +71,7 @@ struct log {
 	uint64_t footer_off GUARDED_BY(lock);
 	uint64_t sealed_len GUARDED_BY(lock); /* of this mount's old segments */
 	uint64_t n_segments GUARDED_BY(lock); /* of this mount */
+	uint64_t checkpoint GUARDED_BY(lock); /* for headers */
 	bool held GUARDED_BY(lock);
 };
 
@@ -95,6 +98,9 @@ int log_new(struct segments *segments, const struct log_start *start,
 	buffer_init(&log->footer, RECORD_PAYLOAD_MAX);
 	log->segments = segments;
 	log->start = *start;
+	if (log->start.segment_len == 0)
+		log->start.segment_len = SEGMENT_LEN;
+	log->checkpoint = start->checkpoint;
 	log->next_seq = start->next_seq;
 	log->next_segment = start->next_segment;
 	log->written_seq = start->next_seq - 1;
@@ -156,6 +162,7 @@ static int count_locked(struct log *log, const struct record *rec, uint64_t off)
 			.segment = log->segment,
 			.off = off + record_len(rec->payload_len),
 			.before = log->sealed_len,
+			.n_before = log->n_segments - 1,
 		};
 		log->last_commit_seq = rec->seq;
 		log->group = (struct commit_body){ .n_records = 0 };
@@ -259,6 +266,8 @@ static int write_spare(struct log *log, uint64_t off) REQUIRES(log->flush)
 
 	if (log->spare.len > 0)
 		rc = write_file(log, log->spare.data, log->spare.len, off);
+	if (rc == 0 && log->spare.len >= WRITE_BEHIND)
+		io_write_behind(log->file->fd, off, log->spare.len);
 	log->zeros_end = max_u64(log->zeros_end, off + log->spare.len);
 	buffer_clear(&log->spare);
 	if (log->spare.cap > (size_t)2 * LOG_BUFFER_LEN)
@@ -355,6 +364,7 @@ static void begin_segment_locked(struct log *log, struct segment_header *h)
 	h->number = log->next_segment++;
 	h->first_seq = log->next_seq;
 	h->previous_commit = log->last_commit_seq;
+	h->checkpoint = log->checkpoint;
 	log->segment = h->number;
 	log->secret = h->secret;
 	log->active_off = SEGMENT_HEADER_LEN;
@@ -442,7 +452,8 @@ static enum room room_locked(const struct log *log, size_t len)
 	if (log->segment == 0)
 		return ROOM_ROTATE;
 	if (!log->held && tail > SEGMENT_HEADER_LEN &&
-	    (tail + len + log->footer.len + TAIL_ROOM > SEGMENT_LEN ||
+	    (tail + len + log->footer.len + TAIL_ROOM >
+		     log->start.segment_len ||
 	     log->footer.len > FOOTER_LIMIT))
 		return ROOM_ROTATE;
 	if (log->active.len > 0 && log->active.len + len > LOG_BUFFER_LEN)
@@ -532,7 +543,7 @@ static bool zeros_due(struct log *log) REQUIRES(log->flush)
 	sync_lock(&log->lock);
 	due = log->small_streak >= SMALL_STREAK &&
 	      log->written_off == log->zeros_end &&
-	      log->written_off < SEGMENT_LEN - ZEROS_MAX;
+	      log->written_off + ZEROS_MAX < log->start.segment_len;
 	sync_unlock(&log->lock);
 	return due;
 }
@@ -622,6 +633,13 @@ int log_seal(struct log *log)
 	}
 	sync_unlock(&log->flush);
 	return rc;
+}
+
+void log_set_checkpoint(struct log *log, uint64_t segment)
+{
+	sync_lock(&log->lock);
+	log->checkpoint = segment;
+	sync_unlock(&log->lock);
 }
 
 void log_extent(struct log *log, uint64_t *ret_len, uint64_t *ret_n)

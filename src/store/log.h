@@ -30,6 +30,8 @@ struct log_start {
 	uint64_t next_seq;
 	uint64_t next_segment;
 	uint64_t last_commit; /* sequence; 0: none */
+	uint64_t checkpoint;  /* segment with the END of the newest; 0: none */
+	uint64_t segment_len; /* a segment is sealed near it; 0: SEGMENT_LEN */
 
 	/* Makes room on a full disk; false when there was nothing to give. */
 	bool (*make_room)(void *ctx);
@@ -63,7 +65,8 @@ struct log_commit {
 	uint64_t seq; /* 0: none in this mount */
 	uint64_t segment;
 	uint64_t off;
-	uint64_t before; /* bytes of this mount's segments before that one */
+	uint64_t before;   /* bytes of this mount's segments before that one */
+	uint64_t n_before; /* their number */
 };
 
 /* Appends a COMMIT, unless nothing was appended since the last one. */
@@ -83,6 +86,9 @@ int log_written(struct log *log, uint64_t segment, uint64_t end);
 
 /* Ends the active segment with a FOOTER, durably. */
 int log_seal(struct log *log);
+
+/* The END of a checkpoint is durable in this segment: headers tell it. */
+void log_set_checkpoint(struct log *log, uint64_t segment);
 
 /* Bytes of the segments of this mount, and their number. */
 void log_extent(struct log *log, uint64_t *ret_len, uint64_t *ret_n);

@@ -45,7 +45,7 @@ int ops_next(struct reader *r, struct op *ret)
 int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
 	     uint8_t *ret_flags, struct span *ret)
 {
-	enum encode_kind kind;
+	const struct encode_request request = { .effort = EFFORT_FAST };
 	ssize_t n;
 	int rc;
 
@@ -59,8 +59,7 @@ int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
 		rc = buffer_reserve(packed, encode_bound(batch.len));
 	if (rc < 0)
 		return rc;
-	n = encode_frame(e, EFFORT_FAST, batch, packed->data + packed->len,
-			 &kind);
+	n = encode_frame(e, &request, batch, packed->data + packed->len);
 	if (n < 0)
 		return (int)n;
 	packed->len += (size_t)n;
@@ -88,7 +87,7 @@ int ops_unpack(struct decoder *d, uint8_t flags, struct span payload,
 	buffer_clear(room);
 	rc = buffer_reserve(room, len);
 	if (rc == 0)
-		rc = decode_frame(d, span_of(r.pos, reader_left(&r)),
+		rc = decode_frame(d, span_of(r.pos, reader_left(&r)), NULL,
 				  room->data, len);
 	if (rc < 0)
 		return rc;

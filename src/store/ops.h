@@ -13,7 +13,13 @@
 #include "stream/record_format.h"
 
 enum {
-	OP_STORE_FIRST = 1, /* the store's own */
+	/* The store's own: 1..63. */
+	OP_CODEBOOK_DEL = 1,
+	OP_FRAME_ROWS = 2, /* these five in checkpoints only */
+	OP_CHUNK_ROWS = 3,
+	OP_CONTENT_ROWS = 4,
+	OP_BASE_ROWS = 5,
+	OP_CODEBOOK_ROW = 6,
 	OP_USER_FIRST = 64, /* the volume's */
 	OP_USER_LAST = 127,
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pending.c - two growing arrays and two maps into them.
+ * pending.c - growing arrays, and maps into them.
  */
 #include "store/pending.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -14,14 +15,17 @@ void pending_init(struct pending *p)
 	*p = (struct pending){ .n_frames = 0 };
 	idmap_init(&p->by_id);
 	idmap_init(&p->by_key);
+	idmap_init(&p->by_base);
 }
 
 void pending_release(struct pending *p)
 {
 	free(p->frames);
 	free(p->chunks);
+	free(p->bases);
 	idmap_release(&p->by_id);
 	idmap_release(&p->by_key);
+	idmap_release(&p->by_base);
 	pending_init(p);
 }
 
@@ -43,10 +47,11 @@ static int grow(void **items, size_t *cap, size_t n, size_t size)
 	return 0;
 }
 
-static int reserve(struct pending *p, size_t n_chunks)
+static int reserve(struct pending *p, size_t n_chunks, size_t n_bases)
 {
 	void *frames = p->frames;
 	void *chunks = p->chunks;
+	void *bases = p->bases;
 	int rc = grow(&frames, &p->cap_frames, p->n_frames + 1,
 		      sizeof(*p->frames));
 
@@ -55,20 +60,51 @@ static int reserve(struct pending *p, size_t n_chunks)
 		rc = grow(&chunks, &p->cap_chunks, p->n_chunks + n_chunks,
 			  sizeof(*p->chunks));
 	p->chunks = chunks;
+	if (rc == 0)
+		rc = grow(&bases, &p->cap_bases, p->n_bases + n_bases,
+			  sizeof(*p->bases));
+	p->bases = bases;
+	return rc;
+}
+
+uint64_t pending_base_refs(const struct pending *p, uint64_t chunk)
+{
+	const uint64_t *n = idmap_find(&p->by_base, chunk);
+
+	return n ? *n : 0;
+}
+
+/* Counts `n` bases, all or none. */
+static int count_bases(struct pending *p, const uint64_t *bases, size_t n)
+{
+	size_t i;
+	int rc = 0;
+
+	assert(bases || n == 0);
+	for (i = 0; rc == 0 && i < n; i++)
+		rc = idmap_set(&p->by_base, bases[i],
+			       pending_base_refs(p, bases[i]) + 1);
+	if (rc == 0)
+		return 0;
+	/* The last one was not counted. A key that is there needs no room. */
+	for (n = i - 1, i = 0; i < n; i++)
+		--*idmap_find(&p->by_base, bases[i]);
 	return rc;
 }
 
 int pending_add(struct pending *p, const struct pending_frame *frame,
-		const struct pending_chunk *chunks)
+		const struct pending_chunk *chunks, const uint64_t *bases)
 {
 	size_t i;
-	int rc = reserve(p, frame->n_chunks);
+	int rc = reserve(p, frame->n_chunks, frame->n_bases);
 
 	for (i = 0; rc == 0 && i < frame->n_chunks; i++) {
 		rc = idmap_set(&p->by_id, chunks[i].id, p->n_chunks + i + 1);
 		if (rc == 0)
 			rc = idmap_set(&p->by_key, chunks[i].key, chunks[i].id);
 	}
+	if (rc == 0)
+		rc = count_bases(p, bases, frame->n_bases);
 	if (rc < 0) {
 		/* An index past the end is "not here"; see pending_find(). */
 		return rc;
@@ -77,6 +113,10 @@ int pending_add(struct pending *p, const struct pending_frame *frame,
 		p->chunks[p->n_chunks] = chunks[i];
 		p->chunks[p->n_chunks++].frame = p->n_frames;
 	}
+	if (frame->n_bases > 0)
+		memcpy(p->bases + p->n_bases, bases,
+		       frame->n_bases * sizeof(*bases));
+	p->n_bases += frame->n_bases;
 	p->frames[p->n_frames++] = *frame;
 	p->raw_len += frame->raw_len;
 	return 0;
@@ -95,13 +135,16 @@ static int move(const struct pending *p, uint64_t seq, bool behind,
 		struct pending *to)
 {
 	const struct pending_chunk *chunk = p->chunks;
+	const uint64_t *base = p->bases;
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < p->n_frames; i++) {
 		if ((p->frames[i].place.frame > seq) == behind)
-			rc = pending_add(to, &p->frames[i], chunk);
+			rc = pending_add(to, &p->frames[i], chunk, base);
 		chunk += p->frames[i].n_chunks;
+		if (base)
+			base += p->frames[i].n_bases;
 	}
 	return rc;
 }

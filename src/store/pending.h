@@ -23,6 +23,8 @@ struct pending_frame {
 	struct frame_place place;
 	uint32_t raw_len;
 	uint32_t n_chunks;
+	uint32_t n_bases;
+	uint64_t codebook; /* 0: none */
 	enum encode_kind kind;
 };
 
@@ -31,18 +33,23 @@ struct pending_chunk {
 	uint64_t key; /* of its content; bank_key() */
 	size_t frame; /* index into frames */
 	uint64_t refs;
+	uint32_t len; /* raw */
 };
 
 struct pending {
 	struct pending_frame *frames; /* owned */
 	struct pending_chunk *chunks; /* owned */
+	uint64_t *bases;              /* owned; chunks that deltas refer to */
 	size_t n_frames;
 	size_t n_chunks;
+	size_t n_bases;
 	size_t cap_frames;
 	size_t cap_chunks;
-	uint64_t raw_len;    /* of all chunks */
-	struct idmap by_id;  /* chunk id -> index into chunks, + 1 */
-	struct idmap by_key; /* content key -> chunk id */
+	size_t cap_bases;
+	uint64_t raw_len;     /* of all chunks */
+	struct idmap by_id;   /* chunk id -> index into chunks, + 1 */
+	struct idmap by_key;  /* content key -> chunk id */
+	struct idmap by_base; /* chunk id -> how often it is in bases */
 };
 
 void pending_init(struct pending *p);
@@ -50,7 +57,10 @@ void pending_release(struct pending *p);
 
 /* All or nothing. -ENOMEM. */
 int pending_add(struct pending *p, const struct pending_frame *frame,
-		const struct pending_chunk *chunks);
+		const struct pending_chunk *chunks, const uint64_t *bases);
+
+/* How many deltas of these frames have the chunk as their base. */
+uint64_t pending_base_refs(const struct pending *p, uint64_t chunk);
 
 /* NULL: not here. Valid until the next change. */
 struct pending_chunk *pending_find(const struct pending *p, uint64_t chunk);

@@ -14,12 +14,9 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/report.h"
-#include "store/ops.h"
+#include "store/apply.h"
 #include "store/scan.h"
 #include "store/state.h"
-#include "stream/frame.h"
-
-#include <stdlib.h>
 
 enum {
 	SAVE_OPS = 50000,       /* operations between commits of the index */
@@ -37,7 +34,6 @@ static const char NEWER[] = "the log holds records of a newer format";
 struct replay {
 	struct store *s;
 	struct replayed *out;
-	struct context *x;
 	bool cut;
 	uint64_t number;         /* of the segment at hand */
 	uint64_t start;          /* where to begin in it */
@@ -49,8 +45,8 @@ struct replay {
 	uint64_t next_seq;        /* of the next record */
 	struct commit_body group; /* so far */
 	uint64_t group_off;
-	uint64_t n_ops; /* since the last save */
-	int failed;     /* not the log's fault: ends it all */
+	struct applying apply;
+	int failed; /* not the log's fault: ends it all */
 };
 
 static int damage(struct replay *r, const char *text, uint64_t off)
@@ -62,76 +58,6 @@ static int damage(struct replay *r, const char *text, uint64_t off)
 }
 
 /* ---- applying a group ---------------------------------------------------- */
-
-static int apply_frame(struct replay *r, const struct scan_record *rec)
-{
-	struct frame_chunk table[64];
-	struct frame_chunk *chunks = table;
-	struct frame_cursor cursor;
-	struct bank_frame frame = {
-		.place = { rec->head.seq, r->number, rec->off,
-			   rec->head.payload_len },
-	};
-	struct frame_view view = { .n_chunks = 0 };
-	int rc = frame_parse(rec->payload, &view);
-
-	if (rc < 0)
-		return rc;
-	if (view.n_chunks > ARRAY_LEN(table)) {
-		chunks = calloc(view.n_chunks, sizeof(*chunks));
-		if (!chunks)
-			return -ENOMEM;
-	}
-	frame.raw_len = (uint32_t)view.raw_len;
-	frame.kind = bank_frame_kind(view.glyphs);
-	frame.chunks = chunks;
-	frame_walk(&view, &cursor);
-	while (frame.n_chunks < view.n_chunks &&
-	       frame_next(&cursor, &chunks[frame.n_chunks]))
-		store_saw_id(r->s, STORE_ID_CHUNK, chunks[frame.n_chunks++].id);
-	rc = bank_add(r->s->bank, &frame);
-	if (chunks != table)
-		free(chunks);
-	return rc;
-}
-
-static int apply_ops(struct replay *r, const struct scan_record *rec)
-{
-	struct reader reader;
-	struct span batch = { NULL, 0 };
-	struct op op = { .type = 0 };
-	int rc = context_decoder(r->x);
-
-	if (rc == 0)
-		rc = ops_unpack(r->x->decoder, rec->head.flags, rec->payload,
-				&r->x->raw, &batch);
-	if (rc < 0)
-		return rc;
-	reader = reader_of(batch);
-	while ((rc = ops_next(&reader, &op)) == 1) {
-		rc = txn_apply(r->s, op.type, op.body);
-		if (rc < 0)
-			return rc;
-		r->n_ops++;
-	}
-	return rc;
-}
-
-static int apply_record(struct replay *r, const struct scan_record *rec)
-{
-	switch (rec->head.type) {
-	case RECORD_FRAME:
-		return apply_frame(r, rec);
-	case RECORD_OPS:
-		return apply_ops(r, rec);
-	case RECORD_CODEBOOK:
-	case RECORD_COMMIT:
-	case RECORD_CHECKPOINT:
-	case RECORD_FOOTER:
-		break;
-	}
-	return -EOPNOTSUPP;
-}
 
 /* Back to what the index file holds: the group at hand cannot be applied. */
 static int take_back(struct replay *r)
@@ -148,12 +74,18 @@ static int take_back(struct replay *r)
 	if (rc < 0)
 		return rc;
 	bank_reset(s->bank);
+	rc = codebooks_reset(s->codebooks);
+	if (rc < 0)
+		return rc;
 	for (i = 0; i < STORE_N_TOTALS; i++)
 		atomic_store(&s->totals[i], m.totals[i]);
 	s->position.seq = m.applied_seq;
 	s->position.segment = m.segment;
 	s->position.off = m.off;
 	s->position_before = m.log_len;
+	s->n_before = m.n_before;
+	s->kept = m.rounds;
+	s->ops_len = m.ops_len;
 	return 0;
 }
 
@@ -175,7 +107,7 @@ static int save(struct replay *r)
 {
 	int rc = index_write(r->s, false);
 
-	r->n_ops = 0;
+	r->apply.n_ops = 0;
 	return rc < 0 ? refused(r, rc) : 1;
 }
 
@@ -188,7 +120,7 @@ static int apply_records(struct replay *r, uint64_t commit_off)
 	while (rc >= 0 && again.off < commit_off) {
 		rc = scan_next(&again, &rec);
 		if (rc == 1)
-			rc = apply_record(r, &rec);
+			rc = apply_record(&r->apply, &rec, r->number);
 		else if (rc == 0)
 			rc = -EUCLEAN;
 	}
@@ -204,6 +136,8 @@ static int apply_group(struct replay *r, const struct scan_record *rec)
 	uint64_t seq = rec->head.seq;
 	int rc = apply_records(r, commit_off);
 
+	if (rc == 0)
+		rc = apply_end(&r->apply);
 	if (rc < 0)
 		return refused(r, rc);
 	r->good_off = r->scan.off;
@@ -214,7 +148,9 @@ static int apply_group(struct replay *r, const struct scan_record *rec)
 	s->position.segment = r->number;
 	s->position.off = r->good_off;
 	s->position_before = s->old_len;
-	if (r->n_ops >= SAVE_OPS || bank_n_pending(s->bank) >= SAVE_PENDING)
+	s->n_before = s->old_n;
+	if (r->apply.n_ops >= SAVE_OPS ||
+	    bank_n_pending(s->bank) >= SAVE_PENDING)
 		return save(r);
 	return 1;
 }
@@ -250,7 +186,9 @@ static int take_record(struct replay *r, const struct scan_record *rec)
 		return -EUCLEAN;
 	switch (rec->head.type) {
 	case RECORD_FRAME:
+	case RECORD_CODEBOOK:
 	case RECORD_OPS:
+	case RECORD_CHECKPOINT:
 		add_to_group(r, rec);
 		break;
 	case RECORD_COMMIT:
@@ -262,8 +200,7 @@ static int take_record(struct replay *r, const struct scan_record *rec)
 			return -EUCLEAN;
 		r->sealed = true;
 		break;
-	case RECORD_CODEBOOK:
-	case RECORD_CHECKPOINT:
+	case RECORD_SEEK:
 	default:
 		return -EOPNOTSUPP;
 	}
@@ -492,7 +429,7 @@ static int begin_at(struct replay *r, const struct index_meta *m)
 	r->out->last_commit = m->applied_seq;
 	r->out->last_segment = m->segment;
 	r->s->old_len = m->log_len;
-	r->s->old_n = m->segment - m->first_segment;
+	r->s->old_n = m->n_before;
 	rc = pin(r, AHEAD);
 	return rc == 1 ? check_position(r, m) : rc;
 }
@@ -512,7 +449,6 @@ static int begin(struct replay *r, const struct index_meta *m)
 	rc = segments_range(t, &first, &last);
 	if (rc < 0 || last == 0)
 		return rc;
-	r->s->first_segment = 1;
 	r->number = 1;
 	r->start = SEGMENT_HEADER_LEN;
 	r->out->any = true;
@@ -534,6 +470,20 @@ static int begin(struct replay *r, const struct index_meta *m)
 	return pin(r, MISSING);
 }
 
+/* The index is empty: it is read from this round on. */
+static int begin_with(struct replay *r, const struct round *from)
+{
+	struct index_meta m = {
+		.applied_seq = from->seq,
+		.segment = from->end.segment,
+		.off = from->end.off,
+	};
+	int rc = segments_below(r->s->segments, m.segment, &m.n_before,
+				&m.log_len);
+
+	return rc < 0 ? rc : begin_at(r, &m);
+}
+
 static void take_meta(struct store *s, const struct index_meta *m)
 {
 	size_t i;
@@ -548,7 +498,9 @@ static void take_meta(struct store *s, const struct index_meta *m)
 		.off = m->off,
 	};
 	s->position_before = m->log_len;
-	s->first_segment = m->first_segment ? m->first_segment : 1;
+	s->n_before = m->n_before;
+	s->kept = m->rounds;
+	s->ops_len = m->ops_len;
 	s->old_len = 0;
 	s->old_n = 0;
 	s->epoch = m->epoch;
@@ -574,27 +526,37 @@ static int read_log(struct replay *r)
 	return rc;
 }
 
-int replay_run(struct store *s, bool cut, struct replayed *ret)
+static int run(struct replay *r, const struct round *from)
 {
-	struct replay r = { .s = s, .out = ret, .cut = cut };
+	struct store *s = r->s;
 	struct index_meta m;
 	int rc = index_load(&s->index, &m);
 
-	*ret = (struct replayed){ .damage = NULL };
 	if (rc < 0)
 		return rc;
 	take_meta(s, &m);
-	r.x = context_get(s->contexts);
-	if (!r.x)
-		return -ENOMEM;
-	rc = begin(&r, &m);
+	rc = apply_begin(&r->apply, s, from);
+	if (rc == 0)
+		rc = from ? begin_with(r, from) : begin(r, &m);
 	if (rc == 1)
-		rc = read_log(&r);
-	segments_put(s->segments, r.segment);
-	context_put(s->contexts, r.x);
+		rc = read_log(r);
+	segments_put(s->segments, r->segment);
+	return rc;
+}
+
+int replay_run(struct store *s, bool cut, const struct round *from,
+	       struct replayed *ret)
+{
+	struct replay r = { .s = s, .out = ret, .cut = cut };
+	int rc;
+
+	*ret = (struct replayed){ .damage = NULL };
+	rc = run(&r, from);
+	ret->unfinished = s->rebuilding;
+	apply_release(&r.apply);
 	s->epoch = ret->epoch;
 	s->last_seq = ret->last_seq;
-	if (rc >= 0 && ret->applied)
+	if (rc >= 0 && ret->applied && !ret->unfinished)
 		rc = save(&r);
 	return rc < 0 ? rc : 0;
 }

@@ -17,6 +17,7 @@ struct store;
 struct replayed {
 	bool applied;       /* something was applied */
 	bool any;           /* the log has segments */
+	bool unfinished;    /* the round that it began with is not whole */
 	const char *damage; /* static text; NULL: all is well */
 	uint64_t last_segment;
 	uint64_t last_seq;    /* the highest seen, torn ones included */
@@ -26,9 +27,12 @@ struct replayed {
 
 /*
  * INDEX held, the index open in a transaction, nobody else there. Sets the
- * store's position, totals and ids. With `cut` a torn tail is cut off. Errors
+ * store's position, totals and ids. With `cut` a torn tail is cut off. With
+ * `from` the index is empty, and is read from that checkpoint on. Errors
  * are those of disk and memory, and -EUCLEAN when the index is damaged.
  */
-int replay_run(struct store *s, bool cut, struct replayed *ret);
+struct round;
+int replay_run(struct store *s, bool cut, const struct round *from,
+	       struct replayed *ret);
 
 #endif

@@ -13,7 +13,6 @@
 #include "base/io.h"
 #include "base/sync.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 
 enum { OPEN_MAX_SEGMENTS = 128 };
@@ -252,36 +251,134 @@ int segments_size(struct segments *t, uint64_t number, uint64_t *ret)
 	return fd < 0 ? fd : io_size(fd, ret);
 }
 
+typedef int number_fn(struct segments *t, void *ctx, uint64_t number);
+
+struct walk {
+	struct segments *t;
+	number_fn *fn;
+	void *ctx;
+};
+
+static int take_name(void *ctx, const char *name)
+{
+	uint64_t number = segment_number(name);
+	struct walk *w = ctx;
+
+	return number != 0 ? w->fn(w->t, w->ctx, number) : 0;
+}
+
+/* Calls `fn` for every segment file, in no order. */
+static int each_number(struct segments *t, number_fn *fn, void *ctx)
+{
+	struct walk w = { t, fn, ctx };
+
+	return io_list(t->log_fd, take_name, &w);
+}
+
+struct range {
+	uint64_t first;
+	uint64_t last;
+};
+
+static int widen(struct segments *t, void *ctx, uint64_t number)
+{
+	struct range *r = ctx;
+
+	(void)t;
+	if (r->first == 0 || number < r->first)
+		r->first = number;
+	r->last = max_u64(r->last, number);
+	return 0;
+}
+
 int segments_range(struct segments *t, uint64_t *ret_first, uint64_t *ret_last)
 {
-	int fd = io_open(t->log_fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	uint64_t first = 0;
-	uint64_t last = 0;
-	struct dirent *entry;
-	DIR *dir;
-	int err;
+	struct range r = { 0, 0 };
+	int rc = each_number(t, widen, &r);
 
-	if (fd < 0)
-		return fd;
-	dir = fdopendir(fd);
-	if (!dir) {
-		(void)io_close(fd);
-		return -ENOMEM;
-	}
-	for (errno = 0; (entry = readdir(dir)) != NULL; errno = 0) {
-		uint64_t number = segment_number(entry->d_name);
+	if (rc < 0)
+		return rc;
+	*ret_first = r.first;
+	*ret_last = r.last;
+	return 0;
+}
 
-		if (number == 0)
-			continue;
-		if (first == 0 || number < first)
-			first = number;
-		last = max_u64(last, number);
-	}
-	err = errno;
-	(void)closedir(dir);
-	if (err != 0)
-		return -err;
-	*ret_first = first;
-	*ret_last = last;
+struct below {
+	uint64_t number;
+	uint64_t n;
+	uint64_t len;
+};
+
+static int add_below(struct segments *t, void *ctx, uint64_t number)
+{
+	struct below *b = ctx;
+	uint64_t len = 0;
+	int rc = 0;
+
+	if (number >= b->number)
+		return 0;
+	rc = segments_size(t, number, &len);
+	b->n++;
+	b->len += len;
+	return rc;
+}
+
+int segments_below(struct segments *t, uint64_t number, uint64_t *ret_n,
+		   uint64_t *ret_len)
+{
+	struct below b = { .number = number };
+	int rc = each_number(t, add_below, &b);
+
+	if (rc < 0)
+		return rc;
+	*ret_n = b.n;
+	*ret_len = b.len;
+	return 0;
+}
+
+struct search {
+	uint64_t than;
+	uint64_t found;
+};
+
+static int find_next(struct segments *t, void *ctx, uint64_t number)
+{
+	struct search *s = ctx;
+
+	(void)t;
+	if (number > s->than && (s->found == 0 || number < s->found))
+		s->found = number;
+	return 0;
+}
+
+int segments_next(struct segments *t, uint64_t after, uint64_t *ret)
+{
+	struct search s = { after, 0 };
+	int rc = each_number(t, find_next, &s);
+
+	if (rc < 0)
+		return rc;
+	*ret = s.found;
+	return 0;
+}
+
+static int find_before(struct segments *t, void *ctx, uint64_t number)
+{
+	struct search *s = ctx;
+
+	(void)t;
+	if (number < s->than && number > s->found)
+		s->found = number;
+	return 0;
+}
+
+int segments_before(struct segments *t, uint64_t number, uint64_t *ret)
+{
+	struct search s = { number, 0 };
+	int rc = each_number(t, find_before, &s);
+
+	if (rc < 0)
+		return rc;
+	*ret = s.found;
 	return 0;
 }

@@ -48,7 +48,17 @@ int segments_remove(struct segments *t, uint64_t number);
 
 int segments_size(struct segments *t, uint64_t number, uint64_t *ret);
 
+/* Reads the directory: number and bytes of the segments below `number`. */
+int segments_below(struct segments *t, uint64_t number, uint64_t *ret_n,
+		   uint64_t *ret_len);
+
 /* Reads the directory: lowest and highest number; both 0 when there is none. */
 int segments_range(struct segments *t, uint64_t *ret_first, uint64_t *ret_last);
+
+/* Reads the directory: the lowest number above `after`, or 0. */
+int segments_next(struct segments *t, uint64_t after, uint64_t *ret);
+
+/* The highest number below `number`, or 0. */
+int segments_before(struct segments *t, uint64_t number, uint64_t *ret);
 
 #endif

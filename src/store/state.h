@@ -13,10 +13,12 @@
 #include "base/workers.h"
 #include "store/bank.h"
 #include "store/cache.h"
+#include "store/codebooks.h"
 #include "store/context.h"
 #include "store/index.h"
 #include "store/log.h"
 #include "store/segments.h"
+#include "store/sketches.h"
 #include "store/store.h"
 #include "store/superblock.h"
 
@@ -25,10 +27,18 @@
 /* For functions that take or give back a lock across their end. */
 #define LOCK_UNCHECKED SYNC_ATTR(no_thread_safety_analysis)
 
-#define STORE_LOG_DIR "log"
+#define STORE_LOG_DIR   "log"
+#define STORE_LOCK_NAME "lock"
+
+/* So many frames in which somebody read here and there are remembered: about
+ * as many as the cache has room for. */
+enum { N_TOUCHED = 256 };
 
 struct ingest;
 struct housekeeping;
+struct maintain;
+struct round_end;
+struct trainer;
 
 /* Changes that are not in the log yet. INDEX. */
 struct txn {
@@ -60,6 +70,13 @@ struct space {
 	bool reserve_there GUARDED_BY(lock);
 };
 
+/* Who does long work: one at a time. */
+struct upkeep {
+	struct sync_mutex lock; /* LEAF */
+	struct sync_cond free;
+	bool busy GUARDED_BY(lock);
+};
+
 struct store {
 	char *path; /* resolved */
 	int dir_fd;
@@ -84,11 +101,18 @@ struct store {
 	struct pool *blocks; /* of PARCEL_RAW_MAX */
 	struct cache *cache;
 	struct bank *bank;
+	struct sketches *sketches;
+	struct codebooks *codebooks;
 	struct log *log; /* NULL: opened read-only */
 	struct ingest *ingest;
+	struct trainer *trainer; /* NULL: nothing is written */
 	struct workers *prefetchers;
 	atomic_uint_fast64_t prefetched; /* atomic: the newest frame, a hint */
+	/* atomic: frames of which a chunk was read alone, hints */
+	atomic_uint_fast64_t touched[N_TOUCHED];
 	struct housekeeping *housekeeping; /* NULL: not started */
+	struct maintain *maintain;         /* NULL: not started */
+	struct upkeep upkeep;
 	struct commit commit;
 	struct space space;
 
@@ -98,7 +122,10 @@ struct store {
 	struct log_commit position; /* the last COMMIT that is applied */
 	uint64_t old_len;           /* bytes of earlier mounts' segments */
 	uint64_t old_n;             /* their number */
-	uint64_t first_segment;
+	uint64_t n_before;          /* segments before position's */
+	struct index_rounds kept;
+	bool rebuilding;  /* the index holds only a part of what it should */
+	uint64_t ops_len; /* bytes of operations since the newest round */
 	uint64_t epoch;
 	uint64_t last_seq;        /* highest of earlier mounts */
 	uint64_t position_before; /* bytes of segments before position's */
@@ -110,11 +137,20 @@ void txn_release(struct store *s);
 int txn_apply(struct store *s, uint8_t type, struct span body);
 int txn_seal(struct store *s); /* INDEX held */
 
+/* The operations so far go into the log, without what is held back. INDEX
+ * held, no transaction open. */
+int txn_write(struct store *s);
+
 /* commit.c */
 void commit_init(struct store *s);
 void commit_release(struct store *s);
 int index_commit(struct store *s);
 int index_write(struct store *s, bool truncate); /* INDEX held */
+
+/* checkpoint.c: a round with this END, in that segment, is durable. INDEX
+ * held. */
+void checkpoint_note(struct store *s, uint64_t segment,
+		     const struct round_end *end);
 
 /* housekeeping.c */
 void housekeeping_kick(struct store *s);
@@ -123,10 +159,6 @@ void housekeeping_end(struct store *s);
 /* ingest.c */
 int ingest_start(struct store *s);
 void ingest_end(struct store *s);
-
-/* chunk.c */
-int chunk_load(struct store *s, struct context *x,
-	       const struct frame_place *place, struct cached *fill);
 
 /* space.c */
 void space_init(struct store *s);

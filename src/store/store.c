@@ -14,20 +14,22 @@
 #include "base/io.h"
 #include "base/report.h"
 #include "store/ingest.h"
+#include "store/library.h"
+#include "store/maintain.h"
 #include "store/replay.h"
+#include "store/rounds.h"
 #include "store/state.h"
+#include "store/trainer.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-
-#define LOCK_NAME "lock"
 
 enum {
 	COMMIT_SECONDS = 5,
 	CACHE_LEN = 64 << 20,
 	BLOCKS_KEEP = 24,
 	PREFETCH_THREADS = 2,
-	PREFETCH_QUEUE = 64,
+	PREFETCH_QUEUE = 256,
 };
 
 /* ---- failing ------------------------------------------------------------- */
@@ -48,15 +50,35 @@ int store_writable(const struct store *s)
 
 /* ---- the lock ------------------------------------------------------------ */
 
+/* Nothing in the directory may be changed but the lock's text. */
+static bool only_look(const struct store *s)
+{
+	return s->options.read_only || s->superblock.ro_compat != 0;
+}
+
 static int take_lock(struct store *s)
 {
 	int rc;
 
-	s->lock_fd = io_open(s->dir_fd, LOCK_NAME, O_RDWR | O_CREAT, 0600);
+	s->lock_fd =
+		io_open(s->dir_fd, STORE_LOCK_NAME, O_RDWR | O_CREAT, 0600);
+	if (only_look(s) && (s->lock_fd == -EROFS || s->lock_fd == -EACCES))
+		s->lock_fd = io_open(s->dir_fd, STORE_LOCK_NAME, O_RDONLY, 0);
 	if (s->lock_fd < 0)
 		return s->lock_fd;
 	rc = io_lock(s->lock_fd);
 	return rc == -EAGAIN ? -EWOULDBLOCK : rc;
+}
+
+/* Whoever made the store may have put anything there. */
+static void make_line(char *text, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			text[i] = '?';
+	text[len] = '\0';
 }
 
 int store_holder(const char *path, char *text, size_t cap)
@@ -66,11 +88,11 @@ int store_holder(const char *path, char *text, size_t cap)
 	ssize_t n;
 	int rc;
 
-	if (asprintf(&name, "%s/" LOCK_NAME, path) < 0) {
+	if (asprintf(&name, "%s/" STORE_LOCK_NAME, path) < 0) {
 		name = NULL;
 		return -ENOMEM;
 	}
-	fd = io_open(AT_FDCWD, name, O_RDWR, 0);
+	fd = io_open(AT_FDCWD, name, O_RDONLY, 0);
 	if (fd < 0)
 		return fd;
 	rc = io_lock(fd);
@@ -79,7 +101,7 @@ int store_holder(const char *path, char *text, size_t cap)
 	n = io_pread(fd, text, cap - 1, 0);
 	if (n < 0)
 		return (int)n;
-	text[n] = '\0';
+	make_line(text, (size_t)n);
 	return 0;
 }
 
@@ -92,12 +114,13 @@ int store_describe(struct store *s, const char *text)
 	return io_pwrite(s->lock_fd, text, strlen(text), 0);
 }
 
-static int describe_self(struct store *s)
+/* A disk that is full, or read-only, is no reason not to open. */
+static void describe_self(struct store *s)
 {
 	char text[32];
 
 	(void)snprintf(text, sizeof(text), "pid %d", (int)getpid());
-	return store_describe(s, text);
+	(void)store_describe(s, text);
 }
 
 /* ---- opening ------------------------------------------------------------- */
@@ -117,8 +140,12 @@ static struct store *store_new(const struct store_options *options,
 		s->options.commit_seconds = COMMIT_SECONDS;
 	if (s->options.cache_len == 0)
 		s->options.cache_len = CACHE_LEN;
+	if (s->options.segment_len == 0)
+		s->options.segment_len = SEGMENT_LEN;
 	s->handlers = *handlers;
 	sync_mutex_init(&s->index_mutex, RANK_INDEX);
+	sync_mutex_init(&s->upkeep.lock, RANK_LEAF);
+	sync_cond_init(&s->upkeep.free);
 	commit_init(s);
 	space_init(s);
 	return s;
@@ -155,10 +182,9 @@ static int open_dir(struct store *s, const char *path)
 	rc = read_superblock(s);
 	if (rc == 0)
 		rc = take_lock(s);
-	if (rc == 0)
-		rc = describe_self(s);
 	if (rc < 0)
 		return rc;
+	describe_self(s);
 	s->log_fd =
 		io_open(s->dir_fd, STORE_LOG_DIR, O_RDONLY | O_DIRECTORY, 0);
 	return s->log_fd < 0 ? s->log_fd : 0;
@@ -175,7 +201,11 @@ static int make_parts(struct store *s)
 	if (rc == 0)
 		rc = cache_new(s->options.cache_len, s->blocks, &s->cache);
 	if (rc == 0)
-		rc = bank_new(&s->bank);
+		rc = codebooks_new(&s->codebooks);
+	if (rc == 0)
+		rc = bank_new(s->codebooks, &s->bank);
+	if (rc == 0)
+		rc = sketches_new(&s->sketches);
 	if (rc == 0)
 		rc = txn_init(s);
 	return rc;
@@ -187,29 +217,87 @@ static int attach(struct store *s)
 	struct db *db = s->index.db;
 	int rc = bank_attach(s->bank, db);
 
+	if (rc == 0)
+		rc = sketches_attach(s->sketches, db);
+	if (rc == 0)
+		rc = codebooks_attach(s->codebooks, db);
 	if (rc == 0 && s->handlers.attach)
 		rc = s->handlers.attach(s->handlers.ctx, db);
 	return rc == 0 ? db_begin(db) : rc;
 }
 
-/* Replays; an index that turns out damaged is replaced, once. */
-static int catch_up(struct store *s, struct replayed *ret)
+/* A new index file, ready for a replay. */
+static int replace_index(struct store *s)
 {
-	bool cut = !s->options.read_only && s->superblock.ro_compat == 0;
+	int rc;
+
+	bank_reset(s->bank);
+	rc = index_replace(&s->index, s->handlers.schema);
+	return rc == 0 ? attach(s) : rc;
+}
+
+/* From the newest checkpoint that is whole, else from the first segment. */
+static int rebuild(struct store *s, bool cut, struct replayed *ret)
+{
+	struct round round = { .seq = 0 };
+	struct context *x = context_get(s->contexts);
+	uint64_t limit = UINT64_MAX;
+	int rc;
+
+	if (!x)
+		return -ENOMEM;
+	while ((rc = rounds_find(s->segments, x, limit, &round)) == 1) {
+		rc = replay_run(s, cut, &round, ret);
+		if (rc < 0 || !ret->unfinished)
+			break;
+		limit = round.end_seq;
+		rc = replace_index(s);
+		if (rc < 0)
+			break;
+	}
+	s->opened.from_checkpoint = round.seq != 0 && !ret->unfinished;
+	if (rc == 0 && !s->opened.from_checkpoint)
+		rc = replay_run(s, cut, NULL, ret);
+	context_put(s->contexts, x);
+	return rc;
+}
+
+/* The log goes on behind an index that is only looked at. */
+static int replay_on_copy(struct store *s, struct replayed *ret)
+{
+	int rc;
+
+	bank_reset(s->bank);
+	rc = index_thaw(&s->index);
+	if (rc == 0)
+		rc = attach(s);
+	return rc == 0 ? replay_run(s, false, NULL, ret) : rc;
+}
+
+/* Replays; an index that turns out damaged is replaced, once. */
+static int catch_up(struct store *s, bool new, struct replayed *ret)
+{
+	bool cut = !only_look(s);
+	struct index_meta m;
 	int rc = attach(s);
 
 	if (rc == 0)
-		rc = replay_run(s, cut, ret);
-	if (rc != -EUCLEAN || !db_damaged(s->index.db))
-		return rc;
-	bank_reset(s->bank);
-	rc = index_replace(&s->index, s->handlers.schema);
-	if (rc == 0)
-		rc = attach(s);
-	if (rc == 0)
-		rc = replay_run(s, cut, ret);
-	s->opened.rebuilt = true;
-	return rc;
+		rc = index_load(&s->index, &m);
+	if (rc == 0 && !new && !m.rebuilding) {
+		rc = replay_run(s, cut, NULL, ret);
+		if (rc == -EROFS && s->index.frozen)
+			rc = replay_on_copy(s, ret);
+		if (rc != -EUCLEAN || !db_damaged(s->index.db))
+			return rc;
+		m.rebuilding = 1;
+		rc = 0;
+	}
+	/* Replacing it also forgets what an earlier attempt has left. */
+	if (rc == 0 && !new) {
+		rc = replace_index(s);
+		s->opened.rebuilt = true;
+	}
+	return rc == 0 ? rebuild(s, cut, ret) : rc;
 }
 
 static void note_opened(struct store *s, const struct replayed *r, bool new)
@@ -233,6 +321,8 @@ static int open_log(struct store *s, const struct replayed *r)
 		.next_seq = r->last_seq + 1,
 		.next_segment = r->last_segment + 1,
 		.last_commit = r->last_commit,
+		.checkpoint = s->kept.end,
+		.segment_len = s->options.segment_len,
 		.make_room = space_make_room,
 		.ctx = s,
 	};
@@ -252,9 +342,11 @@ static int open_index(struct store *s)
 	int rc;
 
 	index_lock(s);
-	rc = index_open(&s->index, s->path, s->handlers.schema, &new);
+	rc = only_look(s)
+		     ? index_view(&s->index, s->path, s->handlers.schema, &new)
+		     : index_open(&s->index, s->path, s->handlers.schema, &new);
 	if (rc == 0)
-		rc = catch_up(s, &r);
+		rc = catch_up(s, new, &r);
 	if (rc == 0) {
 		note_opened(s, &r, new);
 		atomic_store(&s->index_len, db_file_len(s->index.db) +
@@ -273,6 +365,8 @@ static int open_all(struct store *s, const char *path)
 		rc = make_parts(s);
 	if (rc == 0)
 		rc = open_index(s);
+	if (rc == 0 && s->log)
+		rc = trainer_new(s, &s->trainer);
 	if (rc == 0)
 		rc = ingest_start(s);
 	if (rc == 0)
@@ -292,17 +386,22 @@ static void close_fd(int fd)
 static void store_free(struct store *s)
 {
 	ingest_end(s);
+	trainer_free(s->trainer);
 	workers_free(s->prefetchers);
 	index_close(&s->index);
 	log_free(s->log);
 	cache_free(s->cache);
 	bank_free(s->bank);
+	sketches_free(s->sketches);
+	codebooks_free(s->codebooks);
 	txn_release(s);
 	contexts_free(s->contexts);
 	pool_free(s->blocks);
 	segments_free(s->segments);
 	space_release(s);
 	commit_release(s);
+	sync_cond_release(&s->upkeep.free);
+	sync_mutex_release(&s->upkeep.lock);
 	sync_mutex_release(&s->index_mutex);
 	close_fd(s->log_fd);
 	close_fd(s->lock_fd);
@@ -354,6 +453,10 @@ static int settle(struct store *s)
 		return 0;
 	rc = index_commit(s);
 	if (rc == 0)
+		rc = library_retire(s);
+	if (rc > 0)
+		rc = index_commit(s);
+	if (rc == 0)
 		rc = log_seal(s->log);
 	if (rc < 0)
 		return rc;
@@ -367,7 +470,10 @@ int store_close(struct store *s)
 {
 	int rc;
 
+	maintain_end(s);
 	ingest_drain(s);
+	trainer_free(s->trainer);
+	s->trainer = NULL;
 	workers_free(s->prefetchers);
 	s->prefetchers = NULL;
 	housekeeping_end(s);

@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "codec/encode.h"
 
+struct buffer;
 struct db;
 struct store;
 
@@ -32,12 +33,27 @@ struct store_create_options {
 int store_create(const char *path, const struct store_create_options *options);
 
 struct store_options {
-	bool read_only;            /* nothing is logged */
+	bool read_only;            /* nothing in the directory is changed */
 	unsigned n_workers;        /* encoders; 0: one per CPU */
 	size_t cache_len;          /* bytes of decoded frames; 0: default */
 	unsigned commit_seconds;   /* durable after; 0: default (5) */
 	enum encode_effort effort; /* for new data */
+	uint64_t train_after;      /* bytes of a class; 0: default (512 KiB) */
+	uint64_t segment_len;      /* 0: default (SEGMENT_LEN) */
+	uint64_t checkpoint_len;   /* bytes of operations that are worth a
+				    * checkpoint, at least; 0: default */
 };
+
+/* How far a dump has come; all zero at first. The fields are the dumper's. */
+struct dump_cursor {
+	unsigned table;
+	uint64_t keys[2]; /* of the last row that was dumped */
+	size_t name_len;
+	uint8_t name[255];
+};
+
+/* A dump goes on until it has given so many bytes or rows. */
+enum { DUMP_LEN = 96 << 10, DUMP_ROWS = 2048 };
 
 /* What the store asks of its user. `ctx` is handed through. */
 struct store_handlers {
@@ -55,6 +71,12 @@ struct store_handlers {
 	 * POSIX. -EUCLEAN: the body makes no sense. */
 	int (*apply)(void *ctx, uint8_t type, struct span body);
 
+	/* Appends operations (ops_put) that make the rows behind the cursor,
+	 * about DUMP_LEN bytes or DUMP_ROWS of them, and moves the cursor on.
+	 * 1: there is more; 0: that was all. INDEX is held. NULL: the user has
+	 * no tables that a checkpoint should hold. */
+	int (*dump)(void *ctx, struct dump_cursor *c, struct buffer *ops);
+
 	/* Logs (txn_op) what the user holds back. INDEX is held. Called before
 	 * a batch becomes a record. */
 	int (*before_batch)(void *ctx);
@@ -68,6 +90,7 @@ struct store_handlers {
 struct store_opened {
 	bool replayed;         /* the index was behind and has caught up */
 	bool rebuilt;          /* the index was missing or damaged */
+	bool from_checkpoint;  /* it was rebuilt without the log's beginning */
 	const char *read_only; /* why the store is read-only, or NULL */
 };
 
@@ -150,7 +173,12 @@ int commit_flush(struct store *s);
 /* ---- numbers ------------------------------------------------------------- */
 
 /* The next unused id of a kind; unique for ever. Kinds: */
-enum store_id { STORE_ID_CHUNK, STORE_ID_INODE, STORE_N_IDS };
+enum store_id {
+	STORE_ID_CHUNK,
+	STORE_ID_INODE,
+	STORE_ID_CODEBOOK,
+	STORE_N_IDS
+};
 uint64_t store_next_id(struct store *s, enum store_id kind);
 
 /* Replay tells of an id in use: the next one is higher. INDEX held. */

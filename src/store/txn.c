@@ -8,8 +8,10 @@
  */
 #include "store/ops.h"
 #include "store/state.h"
+#include "stream/record.h"
 
 #include "base/error.h"
+#include "base/varint.h"
 
 enum {
 	BATCH_SEAL = 256 << 10, /* at the end of a transaction */
@@ -58,8 +60,19 @@ LOCK_UNCHECKED int txn_begin(struct store *s)
 	return rc;
 }
 
+static int apply_codebook_del(struct store *s, struct span body)
+{
+	struct reader in = reader_of(body);
+	uint64_t id = 0;
+	int rc = varint_get(&in, &id);
+
+	return rc < 0 ? rc : codebooks_remove(s->codebooks, id);
+}
+
 int txn_apply(struct store *s, uint8_t type, struct span body)
 {
+	if (type == OP_CODEBOOK_DEL)
+		return apply_codebook_del(s, body);
 	if (type < OP_USER_FIRST || type > OP_USER_LAST)
 		return -EOPNOTSUPP;
 	return s->handlers.apply(s->handlers.ctx, type, body);
@@ -84,7 +97,13 @@ static int write_batch(struct store *s)
 		return rc;
 	}
 	buffer_clear(&t->batch);
+	s->ops_len += record_len(entry.payload.len);
 	return 0;
+}
+
+int txn_write(struct store *s)
+{
+	return write_batch(s);
 }
 
 int txn_seal(struct store *s)

@@ -98,36 +98,60 @@ static const uint64_t gear[256] = {
 };
 /* clang-format on */
 
-/* Hashes on from `pos`; returns the first length up to `end` at which the hash
- * falls below the threshold, or 0. */
-static size_t scan(const uint8_t *bytes, size_t pos, size_t end,
-		   uint64_t threshold, uint64_t *hash)
+/* Hashes `len` bytes on; returns the first count after which the hash is below
+ * the threshold, or 0. */
+static size_t scan(const uint8_t *bytes, size_t len, uint64_t threshold,
+		   uint64_t *hash)
 {
 	uint64_t h = *hash;
 
-	for (; pos < end; pos++) {
-		h = (h << 1) + gear[bytes[pos]];
+	for (size_t i = 0; i < len; i++) {
+		h = (h << 1) + gear[bytes[i]];
 		if (h < threshold)
-			return pos + 1;
+			return i + 1;
 	}
 	*hash = h;
 	return 0;
 }
 
+/* What a chunk's bytes are looked at for, by how many came before. */
+static const struct stage {
+	size_t end;
+	bool hashed;
+	uint64_t threshold;
+} stages[] = {
+	{ CHUNK_MIN - WINDOW, false, 0 },
+	{ CHUNK_MIN - 1, true, 0 },
+	{ CHUNK_NORMAL, true, THRESHOLD_EARLY },
+	{ CHUNK_MAX, true, THRESHOLD_LATE },
+};
+
+size_t chunker_feed(struct chunker *c, struct span bytes)
+{
+	size_t pos = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(stages); i++) {
+		const struct stage *s = &stages[i];
+		size_t n = c->len < s->end ? s->end - c->len : 0;
+		size_t cut = 0;
+
+		if (n > bytes.len - pos)
+			n = bytes.len - pos;
+		/* Nothing may be added to a NULL pointer, not even 0. */
+		if (s->hashed && n > 0)
+			cut = scan(bytes.ptr + pos, n, s->threshold, &c->hash);
+		if (cut > 0)
+			return pos + cut;
+		pos += n;
+		c->len += n;
+	}
+	return c->len == CHUNK_MAX ? pos : 0;
+}
+
 size_t chunker_cut(struct span bytes, bool final)
 {
-	size_t end = bytes.len < CHUNK_MAX ? bytes.len : CHUNK_MAX;
-	size_t normal = end < CHUNK_NORMAL ? end : CHUNK_NORMAL;
-	uint64_t hash = 0;
-	size_t cut;
+	struct chunker c = { 0 };
+	size_t cut = chunker_feed(&c, bytes);
 
-	if (bytes.len < CHUNK_MIN)
-		return final ? bytes.len : 0;
-	(void)scan(bytes.ptr, CHUNK_MIN - WINDOW, CHUNK_MIN - 1, 0, &hash);
-	cut = scan(bytes.ptr, CHUNK_MIN - 1, normal, THRESHOLD_EARLY, &hash);
-	if (cut == 0)
-		cut = scan(bytes.ptr, normal, end, THRESHOLD_LATE, &hash);
-	if (cut == 0 && (final || end == CHUNK_MAX))
-		cut = end;
-	return cut;
+	return cut == 0 && final ? bytes.len : cut;
 }

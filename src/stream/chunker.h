@@ -4,7 +4,7 @@
  *
  * Gear rolling hash with normalised cutting (FastCDC; Xia et al., USENIX ATC
  * 2016): boundaries depend on the bytes near them, so shifted data is found
- * again. No state, no allocation.
+ * again. No allocation.
  */
 #ifndef STREAM_CHUNKER_H
 #define STREAM_CHUNKER_H
@@ -16,6 +16,16 @@ enum {
 	CHUNK_AVG = 64 << 10,
 	CHUNK_MAX = 256 << 10,
 };
+
+/* A chunk whose bytes come in pieces; zero at its beginning. */
+struct chunker {
+	size_t len;    /* bytes seen, below CHUNK_MAX */
+	uint64_t hash; /* of the last of them */
+};
+
+/* More bytes of the chunk: how many of them end it, or 0 when it goes on
+ * behind them all. Once it has ended, `c` is of no further use. */
+size_t chunker_feed(struct chunker *c, struct span bytes);
 
 /*
  * Length of the first chunk of `bytes`. 0 when more bytes are needed to know

@@ -29,7 +29,7 @@ static uint64_t header_hash(const uint8_t *header, uint64_t secret)
 static bool flags_fit(enum record_type type, unsigned flags)
 {
 	if ((flags & RECORD_PACKED) && type != RECORD_OPS &&
-	    type != RECORD_FOOTER)
+	    type != RECORD_CHECKPOINT && type != RECORD_FOOTER)
 		return false;
 	return !(flags & RECORD_INTENT) || type == RECORD_FRAME;
 }
@@ -64,7 +64,7 @@ static int check_fields(const uint8_t *h, const struct record *rec)
 	if (h[REC_VERSION_OFF] != RECORD_VERSION ||
 	    get_le16(h + REC_KEY_ID_OFF) != 0 ||
 	    h[REC_HASH_ALG_OFF] != RECORD_HASH_XXH3 || h[REC_ZERO_OFF] != 0 ||
-	    (rec->flags & ~RECORD_FLAGS) || rec->type > RECORD_FOOTER)
+	    (rec->flags & ~RECORD_FLAGS) || rec->type > RECORD_LAST)
 		return -EOPNOTSUPP;
 	if (h[REC_HEADER_LEN_OFF] != RECORD_HEADER_LEN ||
 	    rec->type < RECORD_FRAME || !flags_fit(rec->type, rec->flags) ||

@@ -14,6 +14,8 @@ enum record_type {
 	RECORD_COMMIT = 4,
 	RECORD_CHECKPOINT = 5,
 	RECORD_FOOTER = 6,
+	RECORD_SEEK = 7,
+	RECORD_LAST = RECORD_SEEK, /* of this version */
 };
 
 enum {

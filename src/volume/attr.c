@@ -157,6 +157,9 @@ int inode_image_get(struct span bytes, struct inode_image *ret)
 	take_fields(fields, &image);
 	if (!type_known(image.attr.mode) || reader_left(&r) > TAIL_LEN_MAX)
 		return -EUCLEAN;
+	/* ".." is told as an entry, and 0 is no inode. */
+	if (S_ISDIR(image.attr.mode) && image.parent == 0)
+		return -EUCLEAN;
 	image.tail_len = (uint8_t)reader_left(&r);
 	if (image.tail_len > 0)
 		memcpy(image.tail, r.pos, image.tail_len);

@@ -31,6 +31,16 @@ int filemap_delete(struct volume *v, uint64_t ino);
  * INDEX and the inode's lock itself. */
 int file_resize(struct volume *v, struct inode *inode, uint64_t size);
 
+/*
+ * In a transaction, on the way to the deletion of a file that nobody uses: takes
+ * the last leaves of a long map away. 1: it did, ask again in the next
+ * transaction; 0: what is left goes with the inode.
+ */
+int file_shorten(struct volume *v, struct inode *inode);
+
+/* Whether file_shorten() has something to do. In a transaction. */
+int file_is_long(struct volume *v, struct inode *inode);
+
 /* All received data of the inode is in the log's buffer (not durable). */
 int file_flush_all(struct volume *v, struct inode *inode);
 

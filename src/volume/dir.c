@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "volume/data.h"
+#include "volume/policy_xattr.h"
 #include "volume/volume_impl.h"
 #include "volume/xattr.h"
 
@@ -319,6 +320,7 @@ static int make_in(struct adding *a, const struct volume_new *what,
 	int rc;
 
 	first_image(what, &a->dir_attr, &image);
+	image.policy = policy_xattr_inherited(a->dir, image.attr.mode);
 	if (S_ISDIR(image.attr.mode) && a->dir_attr.nlink >= VOLUME_LINK_MAX)
 		return -EMLINK;
 	a->entry.ino = ino;

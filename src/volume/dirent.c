@@ -5,6 +5,8 @@
 #include "base/error.h"
 #include "base/hash.h"
 #include "store/db.h"
+#include "store/dump.h"
+#include "store/ops.h"
 #include "store/store.h"
 #include "volume/volume_impl.h"
 
@@ -17,6 +19,7 @@ struct dirents {
 	struct db_stmt *any;
 	struct db_stmt *walk;
 	struct db_stmt *all;
+	struct db_stmt *page;
 };
 
 const char dirent_schema[] =
@@ -57,6 +60,9 @@ int dirents_attach(struct dirents *d, struct db *db)
 			    " WHERE parent=?1 AND cookie>?2 ORDER BY cookie" },
 		{ &d->all, "SELECT parent, cookie, ino, type, name FROM dirent"
 			   " ORDER BY parent, cookie" },
+		{ &d->page, "SELECT parent, cookie, ino, type, name FROM dirent"
+			    " WHERE (parent, cookie) > (?1, ?2)"
+			    " ORDER BY parent, cookie" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -175,18 +181,23 @@ int dirent_apply_del(struct volume *v, struct span body)
 
 /* ---- walking --------------------------------------------------------------------- */
 
+static struct op_dirent entry_of(struct db_stmt *row)
+{
+	return (struct op_dirent){
+		.parent = db_column_u64(row, 0),
+		.cookie = db_column_u64(row, 1),
+		.ino = db_column_u64(row, 2),
+		.type = (uint8_t)db_column_u64(row, 3),
+		.name = db_column_blob(row, 4),
+	};
+}
+
 static int walk(struct db_stmt *stmt, dirent_fn *fn, void *ctx)
 {
 	int rc;
 
 	while ((rc = db_step(stmt)) == 1) {
-		struct op_dirent entry = {
-			.parent = db_column_u64(stmt, 0),
-			.cookie = db_column_u64(stmt, 1),
-			.ino = db_column_u64(stmt, 2),
-			.type = (uint8_t)db_column_u64(stmt, 3),
-			.name = db_column_blob(stmt, 4),
-		};
+		struct op_dirent entry = entry_of(stmt);
 
 		rc = fn(ctx, &entry);
 		if (rc)
@@ -209,4 +220,29 @@ int dirents_walk(struct volume *v, uint64_t parent, uint64_t cookie,
 int dirents_each(struct volume *v, dirent_fn *fn, void *ctx)
 {
 	return walk(v->dirents->all, fn, ctx);
+}
+
+static int dump_row(struct db_stmt *row, struct dump_cursor *c,
+		    struct buffer *ops)
+{
+	struct op_dirent entry = entry_of(row);
+	uint8_t body[OP_DIRENT_MAX];
+
+	c->keys[0] = entry.parent;
+	c->keys[1] = entry.cookie;
+	if (!op_name_valid(entry.name))
+		return corrupt("directory %llu: entry %llu is damaged",
+			       (unsigned long long)entry.parent,
+			       (unsigned long long)entry.cookie);
+	return ops_put(ops, OP_DIRENT,
+		       span_of(body, op_dirent_put(&entry, body)));
+}
+
+int dirents_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
+{
+	struct db_stmt *page = v->dirents->page;
+
+	db_bind_u64(page, 0, c->keys[0]);
+	db_bind_u64(page, 1, c->keys[1]);
+	return dump_page(page, dump_row, c, ops);
 }

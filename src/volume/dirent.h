@@ -60,4 +60,7 @@ int dirents_walk(struct volume *v, uint64_t parent, uint64_t cookie,
 /* All entries of all directories. */
 int dirents_each(struct volume *v, dirent_fn *fn, void *ctx);
 
+/* store_handlers.dump for this table, as DIRENT operations. */
+int dirents_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops);
+
 #endif

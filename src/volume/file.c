@@ -13,6 +13,7 @@ enum {
 		1 << 20,     /* dirty bytes of one file that are worth chunks */
 	PIECES_FLUSH = 2048, /* so many pieces, however short, are flushed */
 	RESIZE_LEAVES = 64,  /* leaves that one transaction cuts off */
+	LONG_ALLOCATED = 64 << 20, /* bytes; less is not worth a look */
 };
 
 /* Pins `ino` if it is a regular file. */
@@ -278,6 +279,40 @@ static int resize_once(struct volume *v, struct inode *inode, uint64_t size)
 	if (rc)
 		return rc;
 	return end == size ? RESIZE_DONE : RESIZE_MORE;
+}
+
+/* Where the last leaves begin that one transaction takes; 0: that is all. */
+static int long_end(struct volume *v, struct inode *inode, uint64_t *ret_end)
+{
+	uint64_t allocated;
+
+	sync_lock(&inode->lock);
+	allocated = inode->image.attr.allocated;
+	sync_unlock(&inode->lock);
+	*ret_end = 0;
+	/* Most files are small: they are not asked about. */
+	if (allocated <= LONG_ALLOCATED)
+		return 0;
+	return filemap_tail(v, inode->ino, RESIZE_LEAVES, ret_end);
+}
+
+int file_is_long(struct volume *v, struct inode *inode)
+{
+	uint64_t end;
+	int rc = long_end(v, inode, &end);
+
+	return rc < 0 ? rc : end > 0;
+}
+
+int file_shorten(struct volume *v, struct inode *inode)
+{
+	uint64_t end;
+	int rc = long_end(v, inode, &end);
+
+	if (rc < 0 || end == 0)
+		return rc;
+	rc = cut_map(v, inode, end);
+	return rc < 0 ? rc : 1;
 }
 
 int file_resize(struct volume *v, struct inode *inode, uint64_t size)

@@ -76,6 +76,33 @@ void file_data_keep_leaf(struct file_data *d, struct leaf *leaf)
 	d->leaves[slot] = leaf_get(leaf);
 }
 
+static bool has_large_leaf(const struct file_data *d)
+{
+	for (size_t i = 0; d && i < DATA_LEAVES; i++)
+		if (d->leaves[i] && d->leaves[i]->n > LEAF_SMALL)
+			return true;
+	return false;
+}
+
+void file_data_leaves_kept(struct volume *v, struct inode *inode)
+{
+	struct inode *victim;
+	bool large;
+
+	sync_lock(&inode->lock);
+	large = has_large_leaf(inode->data);
+	sync_unlock(&inode->lock);
+	if (!large)
+		return;
+	victim = inode_peek(v, leaf_ring_add(&v->leaf_ring, inode->ino));
+	if (!victim)
+		return;
+	sync_lock(&victim->lock);
+	file_data_drop_leaves(victim->data);
+	sync_unlock(&victim->lock);
+	inode_put(v, victim);
+}
+
 size_t flights_search(const struct file_data *d, uint64_t off)
 {
 	size_t low = 0;

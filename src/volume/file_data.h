@@ -44,6 +44,7 @@ struct file_data {
 
 	uint64_t hot_end;   /* where the newest write ended */
 	uint64_t read_end;  /* where the newest read ended */
+	uint64_t run_from;  /* where it began to read in sequence */
 	uint64_t ahead_end; /* up to where frames were prefetched */
 	int error;          /* a write was lost; told to the next fsync */
 
@@ -63,6 +64,10 @@ struct leaf *file_data_leaf(const struct file_data *d, uint64_t file_off);
 
 /* Keeps `leaf` (takes its own reference). */
 void file_data_keep_leaf(struct file_data *d, struct leaf *leaf);
+
+/* After leaves were kept, no lock held: if they are large, and too many inodes
+ * keep such, the one that was first gives up its own. */
+void file_data_leaves_kept(struct volume *v, struct inode *inode);
 
 /* Index of the first flight that ends after `off`; n_flights for none. */
 size_t flights_search(const struct file_data *d, uint64_t off);

@@ -2,8 +2,9 @@
 /*
  * file_read.c - reading: extents and decoded frames below, dirty bytes above.
  *
- * Under the inode's lock the bytes that are not mapped yet are copied, and a leaf is
- * taken; the rest goes without locks. Nothing is copied that can be sent from
+ * Under the inode's lock the bytes that are not mapped yet are copied, and all
+ * leaves of the range are taken: what is read is of that moment, however long it
+ * takes. The rest goes without locks. Nothing is copied that can be sent from
  * the decoded frames; when there are unmapped bytes, holes or too many pieces,
  * everything is put together in one buffer (the bounce).
  */
@@ -14,13 +15,20 @@
 #include "volume/file_data.h"
 #include "volume/volume_impl.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-	READ_AHEAD = 2 << 20, /* bytes to have decoded ahead of a reader */
+	AHEAD_MIN = 1 << 20, /* bytes to have decoded ahead of a reader */
+	AHEAD_MAX = 8 << 20,
+	RUN_MIN = 64 << 10, /* who has read less may not go on */
 	READ_NEAR =
 		1 << 20, /* readers that jump less are sequential: the kernel
 			       * asks out of order */
+	/* A short read that comes from nowhere decodes single chunks only, if
+	 * they are no small part of their frames. */
+	ALONE_MAX = 32 << 10,
+	ALONE_MIN = 16 << 10,
 };
 
 struct file_read_pin {
@@ -39,6 +47,16 @@ struct reading {
 	size_t n_over;
 	bool bounced; /* all goes into the bounce */
 	size_t n_pins;
+	struct leaf *
+		*leaves; /* in order, without gaps; owned, a reference each */
+	size_t n_leaves;
+	size_t cap_leaves;
+	bool sequential; /* the reader goes on where it was */
+	bool alone;      /* it reads here and there, few bytes each time */
+	uint64_t ahead;  /* what to read ahead; none when it is 0 */
+	uint64_t ahead_to;
+	uint64_t known; /* where the last of them ends, else `off` */
+	bool loaded;    /* one of them came from the index */
 };
 
 struct run {
@@ -52,6 +70,7 @@ static void note_over(struct reading *rd, uint64_t off, uint64_t end)
 {
 	struct run *last = rd->n_over ? &rd->over[rd->n_over - 1] : NULL;
 
+	assert(rd->over);
 	if (last && off <= last->end)
 		last->end = max_u64(last->end, end);
 	else
@@ -148,7 +167,9 @@ static int add_chunk(struct reading *rd, uint64_t off, uint64_t end,
 	struct chunk_view view;
 	int rc = 0;
 
-	rc = chunk_get(rd->v->store, e->chunk, &view);
+	rc = rd->alone && e->len >= ALONE_MIN
+		     ? chunk_get_alone(rd->v->store, e->chunk, &view)
+		     : chunk_get(rd->v->store, e->chunk, &view);
 	if (rc)
 		return rc;
 	if (chunk_off + len > view.bytes.len) {
@@ -223,71 +244,193 @@ static int add_uncovered(struct reading *rd, const struct leaf *leaf,
 
 /* ---- leaves ----------------------------------------------------------------------- */
 
-/* The leaf at `off`; the first time (`first`) also the snapshot, so that both
- * are of one moment. */
-static int get_leaf(struct reading *rd, uint64_t off, bool first,
-		    struct leaf **ret)
+static int add_leaf(struct reading *rd, struct leaf *leaf)
+{
+	if (rd->n_leaves == rd->cap_leaves) {
+		size_t cap = rd->cap_leaves ? 2 * rd->cap_leaves : 2;
+		struct leaf **list =
+			realloc(rd->leaves, cap * sizeof(struct leaf *));
+
+		if (!list) {
+			leaf_put(leaf);
+			return -ENOMEM;
+		}
+		rd->leaves = list;
+		rd->cap_leaves = cap;
+	}
+	rd->leaves[rd->n_leaves++] = leaf;
+	rd->known = leaf->to;
+	return 0;
+}
+
+static void drop_leaves(struct reading *rd)
+{
+	for (size_t i = 0; i < rd->n_leaves; i++)
+		leaf_put(rd->leaves[i]);
+	rd->n_leaves = 0;
+	rd->known = rd->off;
+}
+
+/* Adds leaves that are in memory, up to the first that is not. */
+static int add_kept_leaves(struct reading *rd, const struct file_data *d)
+{
+	int rc = 0;
+
+	while (rd->known < rd->end && !rc) {
+		struct leaf *leaf = file_data_leaf(d, rd->known);
+
+		if (!leaf)
+			return 0;
+		rc = add_leaf(rd, leaf);
+	}
+	return rc;
+}
+
+/* Compares the read with those before, and says what to read ahead: as much as
+ * was read in sequence so far. The inode is locked. */
+static void note_reader(struct reading *rd, struct file_data *d)
+{
+	uint64_t size = rd->inode->image.attr.size;
+	uint64_t run;
+	uint64_t to;
+
+	rd->sequential = rd->off + READ_NEAR >= d->read_end &&
+			 rd->off <= d->read_end + READ_NEAR;
+	rd->alone = !rd->sequential && rd->end - rd->off <= ALONE_MAX;
+	d->read_end = rd->end;
+	if (!rd->sequential) {
+		d->run_from = rd->off;
+		d->ahead_end = 0;
+	}
+	run = rd->end - min_u64(rd->end, d->run_from);
+	to = min_u64(rd->end + min_u64(max_u64(run, AHEAD_MIN), AHEAD_MAX),
+		     size);
+	if (!rd->sequential || run < RUN_MIN || d->ahead_end >= to)
+		return;
+	rd->ahead = max_u64(rd->end, d->ahead_end);
+	rd->ahead_to = to;
+	d->ahead_end = to;
+}
+
+/* The end of what is there, and what is not mapped yet. The inode is locked,
+ * and all leaves are there. */
+static int end_moment(struct reading *rd, struct file_data *d)
+{
+	uint64_t size = rd->inode->image.attr.size;
+
+	rd->end = min_u64(rd->end, max_u64(size, rd->off));
+	note_reader(rd, d);
+	return rd->end > rd->off ? snapshot(rd, d) : 0;
+}
+
+/* Adds one more leaf, from memory or the index. INDEX is held. */
+static int add_next_leaf(struct reading *rd, struct file_data *d)
 {
 	struct inode *inode = rd->inode;
-	struct leaf *leaf = NULL;
-	struct file_data *d;
+	struct leaf *leaf;
 	int rc;
 
 	sync_lock(&inode->lock);
-	rc = file_data_of(inode, &d);
-	if (!rc)
-		leaf = file_data_leaf(d, off);
-	if (leaf && first)
-		rc = snapshot(rd, d);
+	leaf = file_data_leaf(d, rd->known);
 	sync_unlock(&inode->lock);
+	if (leaf)
+		return add_leaf(rd, leaf);
+	rc = filemap_leaf(rd->v, inode->ino, rd->known, &leaf);
 	if (rc)
-		leaf_put(leaf);
-	else if (leaf)
-		*ret = leaf;
-	if (rc || leaf)
 		return rc;
+	sync_lock(&inode->lock);
+	file_data_keep_leaf(d, leaf);
+	sync_unlock(&inode->lock);
+	rd->loaded = true;
+	return add_leaf(rd, leaf);
+}
 
+/* While INDEX is held the map stays as it is, and so do the sizes of both. */
+static int load_moment(struct reading *rd, struct file_data *d)
+{
+	int rc = 0;
+
+	drop_leaves(rd);
 	index_lock(rd->v->store);
-	rc = filemap_leaf(rd->v, inode->ino, off, &leaf);
+	while (rd->known < rd->end && !rc)
+		rc = add_next_leaf(rd, d);
 	if (!rc) {
-		sync_lock(&inode->lock);
-		file_data_keep_leaf(d, leaf);
-		if (first)
-			rc = snapshot(rd, d);
-		sync_unlock(&inode->lock);
+		sync_lock(&rd->inode->lock);
+		rc = end_moment(rd, d);
+		sync_unlock(&rd->inode->lock);
 	}
 	index_unlock(rd->v->store);
-	if (!rc)
-		*ret = leaf;
-	else
-		leaf_put(leaf);
+	if (!rc && rd->loaded)
+		file_data_leaves_kept(rd->v, rd->inode);
 	return rc;
+}
+
+/* Takes the leaves of the range and the snapshot, all of one moment. */
+static int take_moment(struct reading *rd)
+{
+	struct inode *inode = rd->inode;
+	struct file_data *d;
+	bool whole = false;
+	int rc;
+
+	rd->known = rd->off;
+	sync_lock(&inode->lock);
+	rc = file_data_of(inode, &d);
+	if (!rc)
+		rc = add_kept_leaves(rd, d);
+	whole = !rc && rd->known >= rd->end;
+	if (whole)
+		rc = end_moment(rd, d);
+	sync_unlock(&inode->lock);
+	return rc || whole ? rc : load_moment(rd, d);
 }
 
 /* ---- read-ahead ---------------------------------------------------------------------- */
 
-static void read_ahead(struct reading *rd, const struct leaf *leaf)
+/* Has the frames of [off, to) in the leaf decoded. */
+static void prefetch(struct reading *rd, const struct leaf *leaf, uint64_t off,
+		     uint64_t to)
 {
-	struct file_data *d;
-	uint64_t from;
-	uint64_t to;
-	bool sequential;
-
-	sync_lock(&rd->inode->lock);
-	d = rd->inode->data;
-	sequential = rd->off + READ_NEAR >= d->read_end &&
-		     rd->off <= d->read_end + READ_NEAR;
-	from = sequential ? max_u64(rd->end, d->ahead_end) : 0;
-	to = min_u64(rd->end + READ_AHEAD, leaf->to);
-	d->read_end = rd->end;
-	d->ahead_end = sequential ? max_u64(d->ahead_end, to) : 0;
-	sync_unlock(&rd->inode->lock);
-	if (!sequential || rd->off == 0 || from >= to)
-		return;
-	for (size_t i = leaf_search(leaf, from);
+	for (size_t i = leaf_search(leaf, off);
 	     i < leaf->n && leaf->extents[i].off < to; i++)
 		if (leaf->extents[i].kind == EXTENT_CHUNK)
 			chunk_prefetch(rd->v->store, leaf->extents[i].chunk);
+}
+
+/* The leaf at `off`, behind what is read; NULL: not to be had. */
+static struct leaf *leaf_ahead(struct reading *rd, uint64_t off)
+{
+	struct inode *inode = rd->inode;
+	struct leaf *leaf;
+
+	sync_lock(&inode->lock);
+	leaf = file_data_leaf(inode->data, off);
+	sync_unlock(&inode->lock);
+	if (leaf)
+		return leaf;
+	index_lock(rd->v->store);
+	if (filemap_leaf(rd->v, inode->ino, off, &leaf) == 0) {
+		sync_lock(&inode->lock);
+		file_data_keep_leaf(inode->data, leaf);
+		sync_unlock(&inode->lock);
+	}
+	index_unlock(rd->v->store);
+	return leaf;
+}
+
+static void read_ahead(struct reading *rd)
+{
+	const struct leaf *last = rd->leaves[rd->n_leaves - 1];
+	struct leaf *next;
+
+	prefetch(rd, last, rd->ahead, rd->ahead_to);
+	if (last->to >= rd->ahead_to)
+		return;
+	/* One more is enough: it covers more than we read ahead, mostly. */
+	next = leaf_ahead(rd, max_u64(last->to, rd->ahead));
+	if (next)
+		prefetch(rd, next, max_u64(last->to, rd->ahead), rd->ahead_to);
+	leaf_put(next);
 }
 
 /* ---- the whole ------------------------------------------------------------------------ */
@@ -295,23 +438,19 @@ static void read_ahead(struct reading *rd, const struct leaf *leaf)
 static int read_all(struct reading *rd)
 {
 	uint64_t off = rd->off;
-	int rc = 0;
+	int rc = take_moment(rd);
 
+	if (rc || rd->end == rd->off)
+		return rc;
 	rd->r->pins = calloc(READ_IOV_MAX, sizeof(*rd->r->pins));
 	if (!rd->r->pins)
 		return -ENOMEM;
-	while (off < rd->end && !rc) {
-		struct leaf *leaf = NULL;
-		uint64_t to;
+	if (rd->ahead)
+		read_ahead(rd);
+	for (size_t i = 0; off < rd->end && !rc; i++) {
+		uint64_t to = min_u64(rd->end, rd->leaves[i]->to);
 
-		rc = get_leaf(rd, off, off == rd->off, &leaf);
-		if (rc)
-			return rc;
-		to = min_u64(rd->end, leaf->to);
-		rc = add_uncovered(rd, leaf, off, to);
-		if (!rc && to == rd->end)
-			read_ahead(rd, leaf);
-		leaf_put(leaf);
+		rc = add_uncovered(rd, rd->leaves[i], off, to);
 		off = to;
 	}
 	rd->r->len = (size_t)(rd->end - rd->off);
@@ -341,10 +480,11 @@ int file_read(struct volume *v, uint64_t ino, uint64_t file_off, size_t len,
 	size = rd.inode->image.attr.size;
 	sync_unlock(&rd.inode->lock);
 	if (!rc && file_off < size) {
-		rd.end = file_off + min_u64(len, size - file_off);
-		if (rd.end > rd.off)
-			rc = read_all(&rd);
+		rd.end = file_off + min_u64(len, UINT64_MAX - file_off);
+		rc = read_all(&rd);
 	}
+	drop_leaves(&rd);
+	free(rd.leaves);
 	free(rd.over);
 	if (rc) {
 		for (size_t i = 0; i < rd.n_pins; i++)

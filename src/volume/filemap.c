@@ -13,6 +13,8 @@
 #include "base/error.h"
 #include "store/chunk.h"
 #include "store/db.h"
+#include "store/dump.h"
+#include "store/ops.h"
 #include "volume/extent.h"
 #include "volume/file_data.h"
 #include "volume/ops.h"
@@ -31,9 +33,11 @@ struct filemap {
 	struct db_stmt *del_all;
 	struct db_stmt *last;
 	struct db_stmt *all;
+	struct db_stmt *page;
 	int64_t allocated;            /* by the newest filemap_apply() */
 	struct extent work[WORK_MAX]; /* of the change in hand */
 	size_t n_work;
+	struct extent list[MAP_EXTENTS_MAX]; /* of the operation in hand */
 	uint8_t blob[LEAF_EXTENTS_MAX * EXTENT_LEN_MAX];
 };
 
@@ -77,6 +81,9 @@ int filemap_attach(struct filemap *m, struct db *db)
 			    " ORDER BY off DESC LIMIT 1 OFFSET ?2" },
 		{ &m->all, "SELECT ino, off, leaf FROM extent"
 			   " ORDER BY ino, off" },
+		{ &m->page, "SELECT ino, off, leaf FROM extent"
+			    " WHERE (ino, off) > (?1, ?2)"
+			    " ORDER BY ino, off" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -284,6 +291,39 @@ int filemap_each(struct volume *v,
 	return rc;
 }
 
+/* A leaf's blob is what MAP holds behind the number of extents. */
+static int dump_row(struct db_stmt *row, struct dump_cursor *c,
+		    struct buffer *ops)
+{
+	struct extent list[LEAF_EXTENTS_MAX];
+	uint64_t ino = db_column_u64(row, 0);
+	uint64_t off = db_column_u64(row, 1);
+	struct span leaf = db_column_blob(row, 2);
+	uint8_t body[4 * VARINT_MAX + LEAF_EXTENTS_MAX * EXTENT_LEN_MAX];
+	ssize_t n = decode_leaf(ino, off, leaf, list);
+	size_t len;
+
+	if (n < 0)
+		return (int)n;
+	c->keys[0] = ino;
+	c->keys[1] = off;
+	len = varint_put(body, ino);
+	len += varint_put(body + len, off);
+	len += varint_put(body + len, extent_end(&list[n - 1]) - off);
+	len += varint_put(body + len, (uint64_t)n);
+	memcpy(body + len, leaf.ptr, leaf.len);
+	return ops_put(ops, OP_MAP, span_of(body, len + leaf.len));
+}
+
+int filemap_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
+{
+	struct db_stmt *page = v->filemap->page;
+
+	db_bind_u64(page, 0, c->keys[0]);
+	db_bind_u64(page, 1, c->keys[1]);
+	return dump_page(page, dump_row, c, ops);
+}
+
 /* ---- changing --------------------------------------------------------------- */
 
 static int count_chunk(struct volume *v, const struct extent *e, int64_t delta)
@@ -475,14 +515,11 @@ static void forget_leaves(struct volume *v, uint64_t ino)
 
 int filemap_apply(struct volume *v, struct span body)
 {
-	AUTO_FREE struct extent *list = calloc(MAP_EXTENTS_MAX, sizeof(*list));
+	struct extent *list = v->filemap->list;
 	struct map_range range;
 	size_t n = 0;
-	int rc;
+	int rc = parse_map(body, &range, list, &n);
 
-	if (!list)
-		return -ENOMEM;
-	rc = parse_map(body, &range, list, &n);
 	if (!rc)
 		rc = change(v, &range, list, n);
 	if (!rc)

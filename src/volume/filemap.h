@@ -82,4 +82,7 @@ int filemap_each(struct volume *v,
 		 int (*fn)(void *ctx, uint64_t ino, const struct extent *e),
 		 void *ctx);
 
+/* store_handlers.dump for this table, as MAP operations. */
+int filemap_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops);
+
 #endif

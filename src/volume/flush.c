@@ -2,8 +2,8 @@
 /*
  * flush.c - dirty bytes of one inode into parcels, and parcels into its map.
  *
- * Happy path: take() copies runs of dirty bytes into a parcel, cut into chunks;
- * they are in flight. Ingest stores the parcel and calls mapped(), which logs the
+ * Happy path: take() cuts runs of dirty bytes into chunks and copies them into a
+ * parcel; they are in flight. Ingest stores the parcel and calls mapped(), which logs the
  * MAP operations and lands the flights. A range that is in flight is not taken
  * again before it has landed, so the newest bytes are always mapped last.
  * Failure: mapped() is told; the bytes are lost, which the next fsync says.
@@ -22,7 +22,6 @@ enum {
 	PACK_MAX = 64 << 10,   /* dirty bytes of a file that shares a parcel */
 	INTENT_MAX = 64 << 10, /* dirty bytes that fsync stores by itself */
 	PACK_FULL = PARCEL_RAW_MAX - CHUNK_MIN, /* small files lie together */
-	COPY_FIRST = 160 << 10, /* bytes that mostly hold enough chunks */
 };
 
 /* ---- landing ---------------------------------------------------------------- */
@@ -152,33 +151,70 @@ static bool is_full(const struct parcel *p, bool shared)
 	       (p->n_chunks > 0 && p->raw_len >= goal);
 }
 
-/* Makes chunks of the `len` bytes at the end of the parcel; returns how many of
- * them became chunks. The inode gains a pin for each. */
-static size_t cut_chunks(struct inode *inode, struct parcel *p,
-			 const struct run *run, bool final, bool shared)
+/* Length of the chunk at the beginning of the run; 0: not known before more
+ * bytes come. With `final` none will. */
+static size_t chunk_len(const struct spans *dirty, const struct run *run,
+			bool final)
 {
-	size_t len = (size_t)(run->end - run->off);
-	size_t done = 0;
+	struct chunker c = { 0 };
+	uint64_t off = run->off;
 
-	while (done < len && !is_full(p, shared)) {
-		struct span rest = span_of(p->raw + p->raw_len, len - done);
-		struct parcel_chunk c = { .owner = inode,
-					  .raw_off = (uint32_t)p->raw_len,
-					  .file_off = run->off + done };
-		struct flight f = { .off = c.file_off,
-				    .bytes = rest.ptr,
-				    .parcel = p };
+	for (size_t i = spans_search(dirty, off); off < run->end; i++) {
+		const struct dirty_span *s = &dirty->list[i];
+		size_t len = (size_t)(min_u64(span_end(s), run->end) - off);
+		size_t cut = chunker_feed(
+			&c, span_of(span_bytes(s) + (off - s->off), len));
 
-		c.len = (uint32_t)chunker_cut(rest, final);
-		f.len = c.len;
-		if (c.len == 0 || flights_add(inode->data, &f))
-			break;
-		p->chunks[p->n_chunks++] = c;
-		(void)inode_pin(inode);
-		p->raw_len += c.len;
-		done += c.len;
+		off += cut > 0 ? cut : len;
+		if (cut > 0)
+			return (size_t)(off - run->off);
 	}
-	return done;
+	return final ? (size_t)(off - run->off) : 0;
+}
+
+/* Copies a chunk into the parcel: it is in flight. The inode gains a pin. */
+static int add_chunk(struct inode *inode, struct parcel *p, uint64_t off,
+		     size_t len)
+{
+	struct parcel_chunk *c = &p->chunks[p->n_chunks];
+	struct flight f = { .off = off,
+			    .len = len,
+			    .bytes = p->raw + p->raw_len,
+			    .parcel = p };
+	int rc = flights_add(inode->data, &f);
+
+	if (rc)
+		return rc;
+	(void)spans_copy(&inode->data->dirty, off, p->raw + p->raw_len, len);
+	*c = (struct parcel_chunk){ .owner = inode,
+				    .raw_off = (uint32_t)p->raw_len,
+				    .len = (uint32_t)len,
+				    .file_off = off };
+	(void)inode_pin(inode);
+	p->n_chunks++;
+	p->raw_len += len;
+	return 0;
+}
+
+/* Moves chunks from the beginning of the run, which it moves on, into the
+ * parcel. True: the parcel takes no further one, or there is no memory. */
+static bool take_chunks(struct inode *inode, struct parcel *p, struct run *run,
+			bool final, bool shared)
+{
+	while (run->off < run->end) {
+		size_t len;
+
+		if (is_full(p, shared))
+			return true;
+		len = chunk_len(&inode->data->dirty, run, final);
+		if (len == 0)
+			return false;
+		if (len > PARCEL_RAW_MAX - p->raw_len ||
+		    add_chunk(inode, p, run->off, len))
+			return true;
+		run->off += len;
+	}
+	return false;
 }
 
 /* Forgets the dirty bytes [from, to): they are in flight. */
@@ -193,33 +229,6 @@ static void drop_dirty(struct volume *v, struct file_data *d, uint64_t from,
 }
 
 /*
- * Copies the beginning of a run into the parcel and makes chunks of it; the run
- * then ends where the copy does. A short copy is mostly enough for a parcel that
- * is to stay short.
- */
-static size_t copy_and_cut(struct inode *inode, struct parcel *p,
-			   struct run *run, bool hot, bool shared)
-{
-	size_t room = PARCEL_RAW_MAX - p->raw_len;
-	size_t want = min_u64(COPY_FIRST, room);
-	uint64_t end = run->end;
-
-	for (;;) {
-		size_t done;
-
-		run->end = min_u64(end, run->off + want);
-		(void)spans_copy(&inode->data->dirty, run->off,
-				 p->raw + p->raw_len,
-				 (size_t)(run->end - run->off));
-		done = cut_chunks(inode, p, run, run->end == end && !hot,
-				  shared);
-		if (done > 0 || run->end == end || want == room)
-			return done;
-		want = room;
-	}
-}
-
-/*
  * Moves dirty bytes of the inode (locked) into the parcel. Returns true when
  * the parcel is full and more could be taken; when it is still empty then,
  * there was no memory.
@@ -229,29 +238,18 @@ static bool take(struct volume *v, struct inode *inode, struct parcel *p,
 {
 	struct file_data *d = inode->data;
 	struct run run = { 0 };
-	uint64_t from = 0;
 	bool rest = false; /* the newest write may go on there */
 
-	while (next_run(d, from, &run)) {
-		uint64_t end = run.end;
-		bool hot = mode == FLUSH_STREAM && end == d->hot_end;
-		size_t done;
+	while (next_run(d, run.off, &run)) {
+		uint64_t from = run.off;
+		bool hot = mode == FLUSH_STREAM && run.end == d->hot_end;
+		bool stopped = take_chunks(inode, p, &run, !hot, shared);
 
-		if (is_full(p, shared))
+		drop_dirty(v, d, from, run.off);
+		if (stopped)
 			return true;
-		done = copy_and_cut(inode, p, &run, hot, shared);
-		from = run.off + done;
-		drop_dirty(v, d, run.off, from);
-		if (from == end)
-			continue;
-		if (is_full(p, shared))
-			return true;
-		if (done > 0 && run.end < end)
-			continue;
-		if (run.end < end || !hot)
-			return true;
-		rest = true;
-		from = end;
+		rest = rest || run.off < run.end;
+		run.off = run.end;
 	}
 	if (!rest)
 		file_data_set_goal(inode);
@@ -260,11 +258,13 @@ static bool take(struct volume *v, struct inode *inode, struct parcel *p,
 
 /* ---- flushing ----------------------------------------------------------------- */
 
-static size_t dirty_len(struct inode *inode)
+/* Also whether it may share a parcel: what has a policy of its own may not. */
+static size_t dirty_len(struct inode *inode, bool *ret_alone)
 {
 	size_t len;
 
 	sync_lock(&inode->lock);
+	*ret_alone = inode->image.policy != 0;
 	len = inode->data ? inode->data->dirty.len : 0;
 	if (inode->data && len == 0)
 		file_data_set_goal(inode);
@@ -349,6 +349,7 @@ static int flush_parcels(struct volume *v, struct inode *inode,
 			return rc;
 		p->intent = intent;
 		sync_lock(&inode->lock);
+		policy_unpack(inode->image.policy, &p->policy);
 		more = take(v, inode, p, mode, false);
 		sync_unlock(&inode->lock);
 		if (p->n_chunks == 0) {
@@ -366,10 +367,11 @@ static int flush_parcels(struct volume *v, struct inode *inode,
 int flush_inode(struct volume *v, struct inode *inode, enum flush_mode mode)
 {
 	unsigned phase = flusher_enter(v->flusher);
-	size_t len = dirty_len(inode);
+	bool alone;
+	size_t len = dirty_len(inode, &alone);
 	int rc = 0;
 
-	if (mode == FLUSH_ALL && len > 0 && len <= PACK_MAX)
+	if (mode == FLUSH_ALL && len > 0 && len <= PACK_MAX && !alone)
 		rc = pack(v, inode);
 	else if (len > 0)
 		rc = flush_parcels(v, inode, mode,

@@ -134,27 +134,46 @@ static int delete_now(struct volume *v, struct inode *inode)
 int inode_try_delete(struct volume *v, struct inode *inode)
 {
 	bool busy;
+	int rc;
 
 	sync_lock(&inode->lock);
 	busy = file_data_busy(inode->data);
 	sync_unlock(&inode->lock);
 	if (busy || !inode_alone(v, inode))
 		return 0;
+	/* That takes more than one transaction: see inode_delete(). */
+	rc = file_is_long(v, inode);
+	if (rc)
+		return rc < 0 ? rc : 0;
 	return delete_now(v, inode);
+}
+
+/* One transaction of a deletion. 1: more are needed. */
+static int delete_step(struct volume *v, struct inode *inode)
+{
+	bool gone;
+	int rc = txn_begin(v->store);
+
+	if (rc)
+		return rc;
+	sync_lock(&inode->lock);
+	gone = inode->gone;
+	sync_unlock(&inode->lock);
+	if (!gone)
+		rc = file_shorten(v, inode);
+	if (!gone && rc == 0)
+		rc = delete_now(v, inode);
+	txn_end(v->store);
+	return rc;
 }
 
 void inode_delete(struct volume *v, struct inode *inode)
 {
-	bool gone;
+	int rc;
 
 	/* When it cannot be deleted, the next mount does it. */
-	if (txn_begin(v->store) == 0) {
-		sync_lock(&inode->lock);
-		gone = inode->gone;
-		sync_unlock(&inode->lock);
-		if (!gone)
-			(void)delete_now(v, inode);
-		txn_end(v->store);
-	}
+	do
+		rc = delete_step(v, inode);
+	while (rc == 1);
 	inode_unpin(v, inode);
 }

@@ -4,6 +4,8 @@
 
 #include "base/error.h"
 #include "store/db.h"
+#include "store/dump.h"
+#include "store/ops.h"
 #include "volume/data.h"
 #include "volume/ops.h"
 #include "volume/volume_impl.h"
@@ -20,6 +22,7 @@ struct inode_rows {
 	struct db_stmt *orphan_del;
 	struct db_stmt *orphan_next;
 	struct db_stmt *all;
+	struct db_stmt *page;
 };
 
 const char inode_row_schema[] =
@@ -56,6 +59,8 @@ int inode_rows_attach(struct inode_rows *rows, struct db *db)
 		{ &rows->orphan_next, "SELECT ino FROM orphan WHERE ino>?1"
 				      " ORDER BY ino LIMIT 1" },
 		{ &rows->all, "SELECT ino, image FROM inode ORDER BY ino" },
+		{ &rows->page, "SELECT ino, image FROM inode WHERE ino>?1"
+			       " ORDER BY ino" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -227,4 +232,28 @@ int inode_rows_each(struct volume *v, inode_row_fn *fn, void *ctx)
 	}
 	db_reset(all);
 	return rc;
+}
+
+static int dump_row(struct db_stmt *row, struct dump_cursor *c,
+		    struct buffer *ops)
+{
+	struct span image = db_column_blob(row, 1);
+	uint8_t body[OP_INODE_MAX];
+	size_t len;
+
+	c->keys[0] = db_column_u64(row, 0);
+	len = varint_put(body, c->keys[0]);
+	if (image.len == 0 || image.len > INODE_IMAGE_MAX)
+		return corrupt("row of inode %llu is damaged",
+			       (unsigned long long)c->keys[0]);
+	memcpy(body + len, image.ptr, image.len);
+	return ops_put(ops, OP_INODE, span_of(body, len + image.len));
+}
+
+int inode_rows_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
+{
+	struct db_stmt *page = v->inode_rows->page;
+
+	db_bind_u64(page, 0, c->keys[0]);
+	return dump_page(page, dump_row, c, ops);
 }

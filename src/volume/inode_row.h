@@ -10,7 +10,9 @@
 
 #include "volume/attr.h"
 
+struct buffer;
 struct db;
+struct dump_cursor;
 struct inode_rows;
 struct volume;
 
@@ -36,5 +38,9 @@ int inode_row_orphan(struct volume *v, uint64_t after, uint64_t *ret_ino);
 typedef int inode_row_fn(void *ctx, uint64_t ino,
 			 const struct inode_image *image);
 int inode_rows_each(struct volume *v, inode_row_fn *fn, void *ctx);
+
+/* store_handlers.dump for this table, as INODE operations. */
+int inode_rows_dump(struct volume *v, struct dump_cursor *c,
+		    struct buffer *ops);
 
 #endif

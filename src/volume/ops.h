@@ -11,7 +11,7 @@
 #include "base/varint.h"
 #include "volume/attr.h"
 
-enum op {
+enum volume_op {
 	OP_INODE = 64,
 	OP_INODE_DEL = 65,
 	OP_DIRENT = 66,

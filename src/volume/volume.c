@@ -12,6 +12,7 @@
 #include "base/error.h"
 #include "volume/data.h"
 #include "volume/dirent.h"
+#include "volume/filemap.h"
 #include "volume/inode_row.h"
 #include "volume/inodes.h"
 #include "volume/volume_impl.h"
@@ -72,6 +73,24 @@ static int apply(void *ctx, uint8_t type, struct span body)
 	}
 }
 
+/* One table after the other; all zero is where each begins. */
+static int dump(void *ctx, struct dump_cursor *c, struct buffer *ops)
+{
+	static int (*const tables[])(struct volume * v, struct dump_cursor * c,
+				     struct buffer * ops) = {
+		inode_rows_dump,
+		dirents_dump,
+		xattrs_dump,
+		filemap_dump,
+	};
+	int rc = tables[c->table](ctx, c, ops);
+
+	if (rc != 0)
+		return rc;
+	*c = (struct dump_cursor){ .table = c->table + 1 };
+	return c->table < ARRAY_LEN(tables);
+}
+
 static int before_batch(void *ctx)
 {
 	return inodes_log_changed(ctx);
@@ -98,6 +117,7 @@ static void free_volume(struct volume *v)
 	xattrs_free(v->xattrs);
 	filemap_free(v->filemap);
 	flusher_free(v->flusher);
+	leaf_ring_release(&v->leaf_ring);
 	free(v->schema);
 	free(v);
 }
@@ -132,6 +152,7 @@ static int new_volume(const struct volume_options *options, struct volume **ret)
 
 	if (!v)
 		return -ENOMEM;
+	leaf_ring_init(&v->leaf_ring);
 	v->kernel_times = options->kernel_times;
 	v->schema = join_schemas();
 	rc = v->schema ? 0 : -ENOMEM;
@@ -159,6 +180,7 @@ static int open_store(const char *path, const struct volume_options *options,
 {
 	struct store_handlers handlers = { .attach = attach,
 					   .apply = apply,
+					   .dump = dump,
 					   .before_batch = before_batch,
 					   .tick = tick };
 	struct volume *v;

@@ -5,6 +5,7 @@
 #ifndef VOLUME_VOLUME_IMPL_H
 #define VOLUME_VOLUME_IMPL_H
 
+#include "volume/leaf_ring.h"
 #include "volume/volume.h"
 
 struct dirents;
@@ -25,6 +26,7 @@ struct volume {
 	struct xattrs *xattrs;         /* GUARDED_BY(INDEX) */
 	struct filemap *filemap;       /* GUARDED_BY(INDEX) */
 	struct flusher *flusher;       /* own locks: DIRTY, PACKER */
+	struct leaf_ring leaf_ring;    /* own lock: LEAF */
 };
 
 /* Wall-clock time, for time stamps. */

@@ -9,7 +9,10 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "store/db.h"
+#include "store/dump.h"
+#include "store/ops.h"
 #include "volume/inodes.h"
+#include "volume/policy_xattr.h"
 #include "volume/volume_impl.h"
 
 #include <sys/stat.h>
@@ -24,6 +27,7 @@ struct xattrs {
 	struct db_stmt *del_all;
 	struct db_stmt *names;
 	struct db_stmt *all;
+	struct db_stmt *page;
 };
 
 const char xattr_schema[] =
@@ -61,6 +65,9 @@ int xattrs_attach(struct xattrs *x, struct db *db)
 			     " ORDER BY name" },
 		{ &x->all, "SELECT ino, name, value FROM xattr"
 			   " ORDER BY ino, name" },
+		{ &x->page, "SELECT ino, name, value FROM xattr"
+			    " WHERE (ino, name) > (?1, ?2)"
+			    " ORDER BY ino, name" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(list); i++) {
@@ -180,6 +187,42 @@ int xattrs_each(struct volume *v, xattr_fn *fn, void *ctx)
 	return rc;
 }
 
+static int dump_row(struct db_stmt *row, struct dump_cursor *c,
+		    struct buffer *ops)
+{
+	struct op_xattr op = {
+		.ino = db_column_u64(row, 0),
+		.name = db_column_blob(row, 1),
+		.value = db_column_blob(row, 2),
+	};
+	uint8_t *body;
+	int rc;
+
+	if (op.name.len > sizeof(c->name) || op.value.len > VOLUME_XATTR_MAX)
+		return corrupt("attribute of inode %llu is damaged",
+			       (unsigned long long)op.ino);
+	body = malloc(OP_XATTR_HEAD_MAX + op.value.len);
+	if (!body)
+		return -ENOMEM;
+	rc = ops_put(ops, OP_XATTR, span_of(body, op_xattr_put(&op, body)));
+	free(body);
+	c->keys[0] = op.ino;
+	c->name_len = op.name.len;
+	if (op.name.len > 0)
+		memcpy(c->name, op.name.ptr, op.name.len);
+	return rc;
+}
+
+int xattrs_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
+{
+	struct db_stmt *page = v->xattrs->page;
+	/* The statement goes on to read it while rows change the cursor. */
+	struct dump_cursor from = *c;
+
+	bind_key(page, from.keys[0], span_of(from.name, from.name_len));
+	return dump_page(page, dump_row, c, ops);
+}
+
 /* ---- changing -------------------------------------------------------------------- */
 
 static int log_put(struct volume *v, const struct op_xattr *op)
@@ -268,6 +311,18 @@ static int check_set(struct volume *v, struct inode *inode, struct span name,
 	return (size_t)n + name.len + 1 > LIST_MAX ? -ENOSPC : 0;
 }
 
+static int set_indexed(struct volume *v, struct inode *inode,
+		       const struct op_xattr *op, int flags)
+{
+	int rc = check_set(v, inode, op->name, flags);
+
+	if (!rc)
+		rc = log_put(v, op);
+	if (!rc)
+		changed(v, inode, true);
+	return rc;
+}
+
 static int check_name(struct span name)
 {
 	if (name.len == 0 || name.len > VOLUME_NAME_MAX)
@@ -294,15 +349,24 @@ int volume_setxattr(struct volume *v, uint64_t ino, struct span name,
 		return rc;
 	rc = inode_get_indexed(v, ino, &inode);
 	if (!rc) {
-		rc = check_set(v, inode, name, flags);
-		if (!rc)
-			rc = log_put(v, &op);
-		if (!rc)
-			changed(v, inode, true);
+		rc = policy_xattr_is(name)
+			     ? policy_xattr_set(v, inode, value, flags)
+			     : set_indexed(v, inode, &op, flags);
 		inode_put_indexed(v, inode);
 	}
 	inodes_txn_end(v);
 	return rc;
+}
+
+static int remove_indexed(struct volume *v, struct inode *inode,
+			  struct span name)
+{
+	int rc;
+
+	if (policy_xattr_is(name))
+		return policy_xattr_remove(v, inode);
+	rc = xattr_remove(v, inode, name);
+	return rc == 0 ? -ENODATA : rc < 0 ? rc : 0;
 }
 
 int volume_removexattr(struct volume *v, uint64_t ino, struct span name)
@@ -316,9 +380,7 @@ int volume_removexattr(struct volume *v, uint64_t ino, struct span name)
 		return rc;
 	rc = inode_get_indexed(v, ino, &inode);
 	if (!rc) {
-		rc = xattr_remove(v, inode, name);
-		if (rc >= 0)
-			rc = rc ? 0 : -ENODATA;
+		rc = remove_indexed(v, inode, name);
 		inode_put_indexed(v, inode);
 	}
 	inodes_txn_end(v);
@@ -338,7 +400,9 @@ ssize_t volume_getxattr(struct volume *v, uint64_t ino, struct span name,
 	if (n)
 		return n;
 	n = -ENODATA;
-	if (has_any(inode)) {
+	if (policy_xattr_is(name)) {
+		n = policy_xattr_get(inode, buf, cap);
+	} else if (has_any(inode)) {
 		index_lock(v->store);
 		n = get_value(v, ino, name, buf, cap);
 		index_unlock(v->store);
@@ -358,6 +422,11 @@ ssize_t volume_listxattr(struct volume *v, uint64_t ino, char *buf, size_t cap)
 		index_lock(v->store);
 		n = get_names(v, ino, buf, cap);
 		index_unlock(v->store);
+	}
+	if (n >= 0 && policy_xattr_get(inode, NULL, 0) > 0) {
+		if ((size_t)n + sizeof(POLICY_XATTR) <= cap)
+			memcpy(buf + n, POLICY_XATTR, sizeof(POLICY_XATTR));
+		n += (ssize_t)sizeof(POLICY_XATTR);
 	}
 	inode_put(v, inode);
 	return cap > 0 && n > (ssize_t)cap ? -ERANGE : n;

@@ -38,4 +38,7 @@ int xattr_remove(struct volume *v, struct inode *inode, struct span name);
 typedef int xattr_fn(void *ctx, const struct op_xattr *row);
 int xattrs_each(struct volume *v, xattr_fn *fn, void *ctx);
 
+/* store_handlers.dump for this table, as XATTR operations. */
+int xattrs_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops);
+
 #endif

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bench_codec.c - ratio and speed of the encoder and decoder on given files.
+ * bench_codec.c - ratio, speed and memory of encoder and decoder on given files.
  *
- * bench_codec FILE…: cuts the files into frames of 128 and 256 KiB (the last of
- * a file is shorter) and prints one JSON line for each frame length and effort,
- * and one for the chunker. Speeds are 10^6 raw bytes per second of CPU time on
- * one thread, the median of some repeats. Every frame is decoded and compared.
+ *     bench_codec [-c NAME] [-e EFFORT] [-f KIB] [-n REPEATS] [-a] FILE…
+ *
+ * Cuts the files into frames as the filesystem does (text 240 KiB, the rest
+ * 40 KiB; -f: all of one length) and prints one JSON line for each effort, or
+ * for the one of -e. -a: then without each step of the plan, one after the
+ * other. Speeds are 10^6 raw bytes per second of CPU time on one thread, the
+ * median of the repeats with half the range between the quartiles. Every frame
+ * is decoded and compared.
  */
 #include "base/bytes.h"
 #include "codec/decode.h"
@@ -14,11 +18,17 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
 	REPEATS = 3,
+	REPEATS_MAX = 101,
 	NS_PER_S = 1000000000,
+	TEXT_LEN = 240 << 10,
+	BINARY_LEN = 40 << 10,
+	N_EFFORTS = EFFORT_SMALL + 1,
 };
 
 struct input {
@@ -28,11 +38,22 @@ struct input {
 	size_t n_files;
 };
 
+struct options {
+	const char *corpus;
+	int effort; /* -1: all */
+	size_t frame_len;
+	size_t n_repeats;
+	bool ablate;
+};
+
 struct tally {
+	size_t round;
 	size_t encoded_len;
+	size_t n_frames;
 	size_t n_kinds[ENCODE_N_KINDS];
-	uint64_t encode_ns[REPEATS];
-	uint64_t decode_ns[REPEATS];
+	size_t n_classes[CONTENT_N_CLASSES];
+	uint64_t encode_ns[REPEATS_MAX];
+	uint64_t decode_ns[REPEATS_MAX];
 };
 
 struct tools {
@@ -42,10 +63,34 @@ struct tools {
 	uint8_t *raw;
 };
 
+/* One measurement: what is asked of the encoder. */
+struct mode {
+	const char *without;
+	struct encode_request request;
+};
+
 static const char *const effort_names[] = {
 	[EFFORT_STORE] = "store", [EFFORT_FASTEST] = "fastest",
 	[EFFORT_FAST] = "fast",   [EFFORT_BALANCED] = "balanced",
 	[EFFORT_SMALL] = "small",
+};
+
+static const char *const kind_names[] = {
+	[ENCODE_FILL] = "fill",         [ENCODE_STORE] = "store",
+	[ENCODE_LZ4] = "lz4",           [ENCODE_ZSTD] = "zstd",
+	[ENCODE_MIXED] = "mixed",       [ENCODE_DELTA] = "delta",
+	[ENCODE_CODEBOOK] = "codebook", [ENCODE_COLUMNS] = "columns",
+	[ENCODE_CODE] = "code",         [ENCODE_NUMBERS] = "numbers",
+};
+
+static const struct {
+	const char *name;
+	unsigned step;
+} steps[] = {
+	{ "columns", STEP_COLUMNS },
+	{ "code", STEP_CODE },
+	{ "numbers", STEP_NUMBERS },
+	{ "all", STEP_COLUMNS | STEP_CODE | STEP_NUMBERS },
 };
 
 static void die(const char *what)
@@ -70,14 +115,21 @@ static int compare_u64(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* 10^6 bytes per second, of the median. */
-static double speed(size_t len, uint64_t *ns)
+/* 10^6 bytes per second at quantile `part` of `parts` of the sorted times. */
+static double speed_at(size_t len, const uint64_t *ns, size_t n, size_t part,
+		       size_t parts)
 {
-	uint64_t median;
+	uint64_t at = ns[(n - 1) * part / parts];
 
-	qsort(ns, REPEATS, sizeof(*ns), compare_u64);
-	median = ns[REPEATS / 2];
-	return median == 0 ? 0 : (double)len * 1e3 / (double)median;
+	return at == 0 ? 0 : (double)len * 1e3 / (double)at;
+}
+
+static void print_speed(const char *name, size_t len, uint64_t *ns, size_t n)
+{
+	qsort(ns, n, sizeof(*ns), compare_u64);
+	printf(",\"%s_mb_s\":%.0f,\"%s_spread\":%.1f", name,
+	       speed_at(len, ns, n, 1, 2), name,
+	       (speed_at(len, ns, n, 1, 4) - speed_at(len, ns, n, 3, 4)) / 2);
 }
 
 static void load_file(struct input *in, const char *path)
@@ -105,65 +157,135 @@ static void load_file(struct input *in, const char *path)
 }
 
 /* Encodes and decodes one frame and adds to the tally of round `round`. */
-static void run_frame(const struct tools *t, enum encode_effort effort,
-		      struct span raw, size_t round, struct tally *tally)
+static void run_frame(const struct tools *t, const struct mode *mode,
+		      struct span raw, struct tally *tally)
 {
-	enum encode_kind kind = ENCODE_STORE;
+	size_t round = tally->round;
 	uint64_t start = cpu_ns();
 	uint64_t middle;
 	ssize_t n;
 
-	n = encode_frame(t->encoder, effort, raw, t->glyphs, &kind);
+	n = encode_frame(t->encoder, &mode->request, raw, t->glyphs);
 	middle = cpu_ns();
 	if (n < 0 || decode_frame(t->decoder, span_of(t->glyphs, (size_t)n),
-				  t->raw, raw.len) < 0)
+				  NULL, t->raw, raw.len) < 0)
 		die("codec");
 	tally->decode_ns[round] += cpu_ns() - middle;
 	tally->encode_ns[round] += middle - start;
 	if (memcmp(t->raw, raw.ptr, raw.len) != 0)
 		die("round trip");
-	if (round == 0) {
-		tally->encoded_len += (size_t)n;
-		tally->n_kinds[kind]++;
-	}
+	if (round > 0)
+		return;
+	tally->encoded_len += (size_t)n;
+	tally->n_frames++;
+	tally->n_kinds[encode_kind_of(span_of(t->glyphs, (size_t)n))]++;
+	tally->n_classes[sniff_class(raw)]++;
 }
 
-static void run_effort(const struct input *in, const struct tools *t,
-		       enum encode_effort effort, size_t frame_len)
+static size_t frame_len_at(const struct options *o, struct span rest)
 {
-	struct tally tally = { .encoded_len = 0 };
-	size_t round, i, pos, len;
+	struct span head = span_of(rest.ptr, min_u64(rest.len, BINARY_LEN));
+	size_t len = o->frame_len;
 
-	for (round = 0; round < REPEATS; round++)
-		for (i = 0, pos = 0; i < in->n_files; i++)
-			for (; pos < in->ends[i]; pos += len) {
-				len = (size_t)min_u64(frame_len,
-						      in->ends[i] - pos);
-				run_frame(t, effort,
-					  span_of(in->data + pos, len), round,
-					  &tally);
-			}
-	printf("{\"bench\":\"codec\",\"effort\":\"%s\",\"frame\":%zu,"
-	       "\"raw\":%zu,\"encoded\":%zu,\"ratio\":%.4f,"
-	       "\"encode_mb_s\":%.0f,\"decode_mb_s\":%.0f,\"fill\":%zu,"
-	       "\"store\":%zu,\"lz4\":%zu,\"zstd\":%zu,\"mixed\":%zu}\n",
-	       effort_names[effort], frame_len, in->len, tally.encoded_len,
-	       (double)in->len / (double)tally.encoded_len,
-	       speed(in->len, tally.encode_ns), speed(in->len, tally.decode_ns),
-	       tally.n_kinds[ENCODE_FILL], tally.n_kinds[ENCODE_STORE],
-	       tally.n_kinds[ENCODE_LZ4], tally.n_kinds[ENCODE_ZSTD],
-	       tally.n_kinds[ENCODE_MIXED]);
+	if (len == 0)
+		len = sniff_is_text(head) ? TEXT_LEN : BINARY_LEN;
+	return (size_t)min_u64(len, rest.len);
+}
+
+static void run_round(const struct input *in, const struct options *o,
+		      const struct tools *t, const struct mode *mode,
+		      struct tally *tally)
+{
+	size_t pos = 0;
+	size_t i, len;
+
+	for (i = 0; i < in->n_files; i++)
+		for (; pos < in->ends[i]; pos += len) {
+			len = frame_len_at(
+				o, span_of(in->data + pos, in->ends[i] - pos));
+			run_frame(t, mode, span_of(in->data + pos, len), tally);
+		}
+}
+
+static void print_counts(const char *name, const char *const *names,
+			 const size_t *counts, size_t n)
+{
+	const char *comma = "";
+	size_t i;
+
+	printf(",\"%s\":{", name);
+	for (i = 0; i < n; i++)
+		if (counts[i] > 0) {
+			printf("%s\"%s\":%zu", comma, names[i], counts[i]);
+			comma = ",";
+		}
+	printf("}");
+}
+
+static long peak_kib(void)
+{
+	struct rusage usage;
+
+	(void)getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_maxrss;
+}
+
+static void print_mode(const struct input *in, const struct options *o,
+		       const struct mode *mode, struct tally *tally)
+{
+	const char *classes[CONTENT_N_CLASSES];
+	size_t i;
+
+	for (i = 0; i < CONTENT_N_CLASSES; i++)
+		classes[i] = content_name((enum content_class)i);
+	printf("{\"bench\":\"codec\",\"corpus\":\"%s\",\"effort\":\"%s\","
+	       "\"without\":\"%s\",\"raw\":%zu,\"encoded\":%zu,"
+	       "\"frames\":%zu,\"ratio\":%.4f",
+	       o->corpus, effort_names[mode->request.effort], mode->without,
+	       in->len, tally->encoded_len, tally->n_frames,
+	       (double)in->len / (double)tally->encoded_len);
+	print_speed("encode", in->len, tally->encode_ns, o->n_repeats);
+	print_speed("decode", in->len, tally->decode_ns, o->n_repeats);
+	/* Above the input itself: encoder, decoder, and what the program is. */
+	printf(",\"peak_kib\":%ld", peak_kib() - (long)(in->len / KIB));
+	print_counts("kinds", kind_names, tally->n_kinds, ENCODE_N_KINDS);
+	print_counts("classes", classes, tally->n_classes, CONTENT_N_CLASSES);
+	printf("}\n");
 	(void)fflush(stdout);
 }
 
-static void run_chunker(const struct input *in)
+static void run_mode(const struct input *in, const struct options *o,
+		     const struct tools *t, const struct mode *mode)
 {
-	uint64_t ns[REPEATS];
+	struct tally tally = { .encoded_len = 0 };
+
+	for (; tally.round < o->n_repeats; tally.round++)
+		run_round(in, o, t, mode, &tally);
+	print_mode(in, o, mode, &tally);
+}
+
+static void run_effort(const struct input *in, const struct options *o,
+		       const struct tools *t, enum encode_effort effort)
+{
+	struct mode mode = { .without = "", .request = { .effort = effort } };
+	size_t i;
+
+	run_mode(in, o, t, &mode);
+	for (i = 0; o->ablate && i < ARRAY_LEN(steps); i++) {
+		mode.without = steps[i].name;
+		mode.request.without = steps[i].step;
+		run_mode(in, o, t, &mode);
+	}
+}
+
+static void run_chunker(const struct input *in, const struct options *o)
+{
+	uint64_t ns[REPEATS_MAX];
 	size_t n_chunks = 0;
 	size_t round, i, pos, len;
 	uint64_t start;
 
-	for (round = 0; round < REPEATS; round++) {
+	for (round = 0; round < o->n_repeats; round++) {
 		n_chunks = 0;
 		start = cpu_ns();
 		for (i = 0, pos = 0; i < in->n_files; i++)
@@ -173,35 +295,71 @@ static void run_chunker(const struct input *in)
 						  true);
 		ns[round] = cpu_ns() - start;
 	}
-	printf("{\"bench\":\"chunker\",\"raw\":%zu,\"chunks\":%zu,"
-	       "\"mean\":%zu,\"mb_s\":%.0f}\n",
-	       in->len, n_chunks, n_chunks == 0 ? 0 : in->len / n_chunks,
-	       speed(in->len, ns));
+	printf("{\"bench\":\"chunker\",\"corpus\":\"%s\",\"raw\":%zu,"
+	       "\"chunks\":%zu,\"mean\":%zu",
+	       o->corpus, in->len, n_chunks,
+	       n_chunks == 0 ? 0 : in->len / n_chunks);
+	print_speed("cut", in->len, ns, o->n_repeats);
+	printf("}\n");
+}
+
+static int effort_of(const char *name)
+{
+	int i;
+
+	for (i = 0; i < N_EFFORTS; i++)
+		if (strcmp(name, effort_names[i]) == 0)
+			return i;
+	(void)fprintf(stderr, "no such effort: '%s'\n", name);
+	exit(EXIT_FAILURE);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "c:e:f:n:a")) != -1) {
+		if (opt == 'c')
+			o->corpus = optarg;
+		else if (opt == 'e')
+			o->effort = effort_of(optarg);
+		else if (opt == 'f')
+			o->frame_len = strtoul(optarg, NULL, 10) * KIB;
+		else if (opt == 'n')
+			o->n_repeats = strtoul(optarg, NULL, 10);
+		else if (opt == 'a')
+			o->ablate = true;
+		else
+			exit(EXIT_FAILURE);
+	}
+	if (o->n_repeats == 0 || o->n_repeats > REPEATS_MAX)
+		o->n_repeats = REPEATS;
 }
 
 int main(int argc, char **argv)
 {
-	static const size_t frame_lens[] = { 128 * KIB, 256 * KIB };
+	struct options o = { .corpus = "", .effort = -1 };
 	struct input in = { .len = 0 };
 	struct tools t = { .encoder = NULL };
-	size_t i;
+	size_t frame_max;
 	int effort;
 	int arg;
 
+	parse(argc, argv, &o);
+	frame_max = o.frame_len ? o.frame_len : TEXT_LEN;
 	in.ends = calloc((size_t)argc, sizeof(*in.ends));
-	t.glyphs = malloc(encode_bound(256 * KIB));
-	t.raw = malloc(256 * KIB);
+	t.glyphs = malloc(encode_bound(frame_max));
+	t.raw = malloc(frame_max);
 	if (!in.ends || !t.glyphs || !t.raw || encoder_new(&t.encoder) < 0 ||
 	    decoder_new(&t.decoder) < 0)
 		die("memory");
-	for (arg = 1; arg < argc; arg++)
+	for (arg = optind; arg < argc; arg++)
 		load_file(&in, argv[arg]);
-	for (i = 0; in.len > 0 && i < ARRAY_LEN(frame_lens); i++)
-		for (effort = EFFORT_STORE; effort <= EFFORT_SMALL; effort++)
-			run_effort(&in, &t, (enum encode_effort)effort,
-				   frame_lens[i]);
+	for (effort = 0; in.len > 0 && effort < N_EFFORTS; effort++)
+		if (o.effort < 0 || o.effort == effort)
+			run_effort(&in, &o, &t, (enum encode_effort)effort);
 	if (in.len > 0)
-		run_chunker(&in);
+		run_chunker(&in, &o);
 	encoder_free(t.encoder);
 	decoder_free(t.decoder);
 	free(t.glyphs);

@@ -15,6 +15,7 @@
 #include "model/drive.h"
 #include "model/observe.h"
 #include "model/verify.h"
+#include "store/checkpoint.h"
 
 #include "base/bytes.h"
 #include "base/report.h"
@@ -25,7 +26,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEPS = 90, REOPEN_AT = 60, HANG_S = 60 };
+enum { STEPS = 90, CHECKPOINT_AT = 40, REOPEN_AT = 60, HANG_S = 60 };
 
 struct attempt {
 	struct tmpdir t;
@@ -54,6 +55,7 @@ static void attempt_init(struct attempt *a, uint64_t seed)
 	(void)snprintf(a->path, sizeof(a->path), "%s/store", a->t.path);
 	drive_init(&a->d, a->path, &op_mix_small, seed);
 	a->d.options.store.n_workers = 1;
+	a->d.options.store.effort = EFFORT_BALANCED;
 	a->d.options.store.cache_len = MIB; /* so that reads read */
 	a->crash.mix = &op_mix_small;
 	a->crash.seed = seed;
@@ -102,6 +104,13 @@ static bool live_step(struct attempt *a)
 	return true;
 }
 
+static void write_checkpoint(struct attempt *a)
+{
+	int rc = checkpoint_write(volume_store(a->d.v));
+
+	attempt_ok(a, rc == 0 || fault_fired(), "a checkpoint fails by itself");
+}
+
 /* The volume may be closed afterwards (d->v is NULL). */
 static void live(struct attempt *a)
 {
@@ -111,6 +120,8 @@ static void live(struct attempt *a)
 	while (!rc && a->crash.n_begun < STEPS) {
 		if (!live_step(a))
 			return;
+		if (a->crash.n_begun == CHECKPOINT_AT)
+			write_checkpoint(a);
 		if (a->crash.n_begun != REOPEN_AT)
 			continue;
 		rc = drive_close(d);

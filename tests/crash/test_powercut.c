@@ -12,7 +12,9 @@
 #include "lib/tmpdir.h"
 #include "model/drive.h"
 #include "model/observe.h"
+#include "model/teach.h"
 #include "model/verify.h"
+#include "store/checkpoint.h"
 
 #include "base/bytes.h"
 #include "base/report.h"
@@ -23,8 +25,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
-enum { LIVES = 12, WHY = VERIFY_WHY + 200 };
+enum { CHECKPOINT_EVERY = 17, LIVES = 12, WHY = VERIFY_WHY + 200 };
 
 struct life {
 	struct tmpdir t;
@@ -36,8 +39,9 @@ struct life {
 	uint64_t n_steps;
 	uint64_t pause_ms; /* between operations, so that time goes by */
 	enum tape_lie lie;
-	bool drop_rename; /* the volume never hears of one */
-	size_t made_at;   /* event at which the store was there */
+	bool drop_rename;  /* the volume never hears of one */
+	uint64_t n_deltas; /* frames of deltas, at the end */
+	size_t made_at;    /* event at which the store was there */
 	size_t end;
 };
 
@@ -115,11 +119,13 @@ static void record(struct life *l)
 {
 	struct rng rng = rng_of(l->seed);
 	bool dropped = false;
+	struct store_stats st;
 	struct drive d;
 
 	drive_init(&d, l->store, &l->mix, l->seed);
 	d.options.store.n_workers = 1 + (unsigned)(l->seed % 2);
 	d.options.store.commit_seconds = 1;
+	d.options.store.effort = l->seed % 3 ? EFFORT_BALANCED : EFFORT_STORE;
 	tape_begin(l->store, l->lie);
 	ck_ok(volume_create(l->store, &(struct store_create_options){ 0 }));
 	l->made_at = tape_here();
@@ -128,9 +134,15 @@ static void record(struct life *l)
 		d.m->step = i;
 		tape_begun(i);
 		record_step(l, &d, &rng, &dropped);
+		if (i % CHECKPOINT_EVERY == 0)
+			(void)checkpoint_write(volume_store(d.v));
+		if (i % CHECKPOINT_EVERY == CHECKPOINT_EVERY / 2)
+			(void)teach_store(volume_store(d.v));
 		tape_answered(i);
 		pause_ms(l->pause_ms);
 	}
+	ck_ok(store_stat(volume_store(d.v), &st));
+	l->n_deltas = st.totals[TOTAL_KIND_FIRST + ENCODE_DELTA];
 	ck_ok(drive_close(&d));
 	l->end = tape_here();
 	tape_pause();
@@ -211,6 +223,18 @@ static bool look(const struct life *l, struct crash *crash, char *why)
 	return fine;
 }
 
+/* All that it holds is in the log as well. */
+static void lose_index(const struct life *l)
+{
+	static const char *const names[] = { "index.db", "index.db-wal" };
+	char path[PATH_MAX + 32];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", l->state, names[i]);
+		ck_assert(unlink(path) == 0 || errno == ENOENT);
+	}
+}
+
 /* A store that was not yet made need not open. */
 static bool try_cut(const struct life *l, const struct tape_cut *cut, char *why)
 {
@@ -219,6 +243,8 @@ static bool try_cut(const struct life *l, const struct tape_cut *cut, char *why)
 	bool fine;
 
 	tape_restore(cut, l->state, &crash.n_begun, &crash.n_answered);
+	if (cut->seed % 3 == 0)
+		lose_index(l);
 	fine = look(l, &crash, what) || cut->at < l->made_at;
 	if (!fine)
 		(void)snprintf(why, (size_t)2 * WHY,
@@ -286,6 +312,7 @@ START_TEST(every_state_of_much_data_is_allowed)
 	l.mix.max_size = 16 * MIB;
 	l.mix.hard = true;
 	record(&l);
+	ck_assert_uint_gt(l.n_deltas, 0);
 	ck_assert_msg(try_cuts(&l, number_of("STATES", 240) / 16, why) == 0,
 		      "%s", why);
 	life_release(&l);

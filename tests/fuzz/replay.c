@@ -26,6 +26,7 @@ enum {
 	N_CUTS = 512,   /* of these many lengths at the start of an input */
 	N_FLIPS = 1024, /* bits at the start, each of which is flipped once */
 	N_EDITS = 6,
+	SECONDS = 30, /* no input may take longer */
 	LEN_MAX = FUZZ_SEED_MAX + 4096,
 };
 
@@ -63,6 +64,7 @@ static void run_one(struct replay *r, const uint8_t *data, size_t len)
 	memcpy(copy, data, len);
 	if (r->keep_path)
 		write_file(r->keep_path, copy, len);
+	(void)alarm(SECONDS);
 	(void)LLVMFuzzerTestOneInput(copy, len);
 	free(copy);
 	r->n_runs++;

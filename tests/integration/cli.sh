@@ -9,7 +9,7 @@ test_cli_help()
 	local command
 	"$SIGMAFS" --help | grep -q 'mkfs .*mount\|Usage: sigmafs COMMAND'
 	same version "$("$SIGMAFS" --version | wc -l)" 1
-	for command in mkfs mount umount sync stat check; do
+	for command in mkfs mount umount sync stat check encode decode; do
 		"$SIGMAFS" help "$command" | grep -q "^Usage: sigmafs $command "
 		"$SIGMAFS" "$command" --help | grep -q 'Exit status'
 	done
@@ -36,6 +36,21 @@ test_cli_usage()
 	refuses 16 'too few' "$SIGMAFS" check
 }
 
+# A symbolic link is as good as the store.
+test_cli_linked_store()
+{
+	"$SIGMAFS" mkfs -q store
+	ln -s store link
+	mount_at store mnt
+	"$SIGMAFS" stat link | grep -q '^mounted on'
+	"$SIGMAFS" sync link
+	"$SIGMAFS" umount mnt
+	"$SIGMAFS" stat link | grep -q '^files'
+	"$SIGMAFS" mount link mnt
+	"$SIGMAFS" stat link | grep -q '^mounted on'
+	"$SIGMAFS" umount mnt
+}
+
 test_cli_mount_options()
 {
 	"$SIGMAFS" mkfs -q store
@@ -46,7 +61,7 @@ test_cli_mount_options()
 	refuses 1 "'cache': needs a size" "$SIGMAFS" mount store mnt -o cache=x
 	refuses 1 "'dirty': needs a size" "$SIGMAFS" mount store mnt -o dirty
 	refuses 1 "'workers': needs" "$SIGMAFS" mount store mnt -o workers=0
-	refuses 1 "'effort': needs store, fastest" \
+	refuses 1 "'effort': needs off, fastest" \
 		"$SIGMAFS" mount store mnt -o effort=much
 	refuses 1 "'ro': takes no value" "$SIGMAFS" mount store mnt -o ro=1
 }
@@ -161,7 +176,7 @@ test_cli_read_only_disk()
 	mount -o remount,ro disk
 	refuses 1 "'disk/new': Read-only file system" \
 		"$SIGMAFS" mkfs disk/new
-	refuses 32 "disk/store': Read-only file system" \
+	refuses 32 "disk/store' lies on a read-only filesystem; it can be mounted with -o ro" \
 		"$SIGMAFS" mount disk/store mnt
 	umount disk
 }
@@ -242,4 +257,74 @@ test_cli_control_socket()
 	refuses 1 'no permission' as_nobody "$SIGMAFS" sync store
 	finish
 	[[ ! -e store/control ]] || fail 'the socket is still there'
+}
+
+test_cli_policy()
+{
+	local plain small
+	start
+	mkdir plain off small
+	same none "$("$SIGMAFS" policy get plain off)" \
+		$'plain: none\noff: none'
+	"$SIGMAFS" policy set off effort=off
+	"$SIGMAFS" policy set small effort=small delta=off level=12
+	mkdir small/below
+	same inherited "$("$SIGMAFS" policy get small/below)" \
+		'small/below: effort=small,level=12,delta=off'
+	same xattr "$(getfattr --only-values -n user.sigmafs.policy off)" effort=off
+	seq 1 300000 >plain/numbers
+	"$SIGMAFS" sync .
+	plain=$(value_of stored_bytes .)
+	seq 300001 600000 >small/below/numbers
+	"$SIGMAFS" sync .
+	small=$(($(value_of stored_bytes .) - plain))
+	((small < plain)) || fail "effort=small takes $small, not less than $plain"
+	seq 600001 900000 >off/numbers
+	"$SIGMAFS" sync .
+	(($(value_of stored_bytes .) - plain - small > 2100000)) ||
+		fail 'effort=off is smaller than it was'
+	same numbers "$(cat plain/numbers small/below/numbers off/numbers |
+		cksum)" "$(seq 1 900000 | cksum)"
+	"$SIGMAFS" policy clear -R small
+	same cleared "$("$SIGMAFS" policy get small/below/numbers)" \
+		'small/below/numbers: none'
+	"$SIGMAFS" policy set -R small delta=on
+	same again "$("$SIGMAFS" policy get small/below/numbers)" \
+		'small/below/numbers: delta=on'
+	again
+	same kept "$("$SIGMAFS" policy get off)" 'off: effort=off'
+	cd "$work"
+	mkdir elsewhere
+	refuses 2 "'effort=all' is not a policy" \
+		"$SIGMAFS" policy set mnt/off effort=all
+	refuses 2 'KEY=VALUE is missing' "$SIGMAFS" policy set mnt/off
+	refuses 2 "unknown action 'put'" "$SIGMAFS" policy put mnt/off
+	refuses 1 'not in a mounted store' "$SIGMAFS" policy get elsewhere
+	refuses 1 "'mnt/none': No such file" "$SIGMAFS" policy get mnt/none
+	finish
+}
+
+test_cli_explain()
+{
+	start
+	seq 1 200000 >numbers
+	truncate -s 2000000 numbers
+	bytes 100000 3 >noise
+	"$SIGMAFS" explain numbers >"$work/told"
+	grep -qE '^ +0 +[0-9]+  chunk [0-9]+ \+0: [a-z0-9-]+.*, [0-9]+ bytes.*; frame [0-9]+, [0-9]+ to [0-9]+ bytes, [0-9]+ chunks, segment [0-9]+ @[0-9]+$' \
+		"$work/told" || fail "says: $(cat "$work/told")"
+	tail -n 1 "$work/told" | grep -q '  hole$' || fail 'no hole'
+	same length "$(awk '{ n += $2 } END { print n }' "$work/told")" 2000000
+	"$SIGMAFS" explain noise | grep -q ': store, ' || fail 'noise is not stored'
+	"$SIGMAFS" explain --json noise | head -n 1 |
+		grep -q '^{"offset":0,"length":[0-9]*,"kind":"chunk",' ||
+		fail 'no JSON'
+	: >empty
+	same empty "$("$SIGMAFS" explain empty)" ''
+	cd "$work"
+	refuses 1 "'mnt' is not a regular file" "$SIGMAFS" explain mnt
+	refuses 1 "'mnt/none': No such file" "$SIGMAFS" explain mnt/none
+	refuses 1 'not in a mounted store' "$SIGMAFS" explain "$work/told"
+	refuses 2 'too few arguments' "$SIGMAFS" explain
+	finish
 }

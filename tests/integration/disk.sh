@@ -3,6 +3,26 @@
 #
 # disk.sh - the disk below the store is full.
 
+# Who writes and never closes hears of it, too.
+test_disk_full_tells_writer()
+{
+	local status=0
+	mkdir disk
+	mount -t tmpfs -o size=150m none disk
+	"$SIGMAFS" mkfs -q disk/store
+	mount_at disk/store mnt
+	timeout 60 dd if=/dev/urandom of=mnt/noise bs=1M 2>err || status=$?
+	same 'status of dd' "$status" 1
+	grep -q 'No space left' err || fail "says: $(cat err)"
+	# Nothing else of the file fails.
+	stat mnt/noise
+	cmp -n 1000000 mnt/noise mnt/noise
+	rm mnt/noise
+	"$SIGMAFS" umount mnt
+	"$SIGMAFS" check disk/store
+	umount disk
+}
+
 test_disk_full()
 {
 	local i

@@ -8,11 +8,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -275,6 +277,70 @@ static int run_direct(char **argv)
 	return 0;
 }
 
+/* The line VmHWM of a process that is about to end, in KiB. */
+static unsigned long peak_of(pid_t pid)
+{
+	unsigned long peak = 0;
+	char line[256];
+	FILE *file;
+
+	(void)snprintf(line, sizeof(line), "/proc/%d/status", (int)pid);
+	file = fopen(line, "re");
+	need(file != NULL, line);
+	while (peak == 0 && fgets(line, sizeof(line), file))
+		if (strncmp(line, "VmHWM:", 6) == 0)
+			peak = strtoul(line + 6, NULL, 10);
+	(void)fclose(file);
+	return peak;
+}
+
+/* Lets a traced process run until its first thread ends. Others of its threads
+ * are not traced. */
+static void run_to_exit(pid_t pid)
+{
+	int status;
+	int signal_number;
+
+	for (;;) {
+		need(waitpid(pid, &status, 0) == pid, "wait");
+		if (!WIFSTOPPED(status))
+			exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+		if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXIT << 8))
+			return;
+		signal_number = WSTOPSIG(status);
+		if (signal_number == SIGTRAP)
+			signal_number = 0;
+		need(ptrace(PTRACE_CONT, pid, 0, signal_number) == 0, "cont");
+	}
+}
+
+/* peak FILE COMMAND...: the command's VmHWM, in KiB, into FILE; its status. */
+static int run_peak(char **argv)
+{
+	int status;
+	FILE *file;
+	pid_t pid = fork();
+
+	need(pid >= 0, "fork");
+	if (pid == 0) {
+		need(ptrace(PTRACE_TRACEME, 0, 0, 0) == 0, "trace");
+		(void)execvp(argv[1], argv + 1);
+		need(0, argv[1]);
+	}
+	need(waitpid(pid, &status, 0) == pid, "wait");
+	need(ptrace(PTRACE_SETOPTIONS, pid, 0, PTRACE_O_TRACEEXIT) == 0,
+	     "options");
+	need(ptrace(PTRACE_CONT, pid, 0, 0) == 0, "cont");
+	run_to_exit(pid);
+	file = fopen(argv[0], "we");
+	need(file != NULL, argv[0]);
+	(void)fprintf(file, "%lu\n", peak_of(pid));
+	need(fclose(file) == 0, argv[0]);
+	need(ptrace(PTRACE_CONT, pid, 0, 0) == 0, "cont");
+	need(waitpid(pid, &status, 0) == pid, "wait");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 static const struct {
 	const char *name;
 	int n_arguments;
@@ -292,6 +358,8 @@ int main(int argc, char **argv)
 {
 	size_t i;
 
+	if (argc >= 4 && strcmp(argv[1], "peak") == 0)
+		return run_peak(argv + 2);
 	for (i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
 		if (argc >= 2 && strcmp(argv[1], commands[i].name) == 0 &&
 		    argc - 2 == commands[i].n_arguments)

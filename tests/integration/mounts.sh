@@ -3,6 +3,42 @@
 #
 # mounts.sh - the ways to mount and unmount, orderly ends and others.
 
+# Nothing changes, whatever state the store is in; and nothing can be changed.
+test_read_only_medium()
+{
+	local before pid
+	start
+	echo one >one
+	bytes 3000000 1 >two
+	"$SIGMAFS" sync .
+	cd ..
+	pid=$(holder_of store)
+	kill -KILL "$pid"
+	"$SIGMAFS" umount mnt
+	rm -f store/control
+	before=$(find store ! -name lock ! -name store -type f -exec md5sum {} + | sort)
+	"$SIGMAFS" check store
+	"$SIGMAFS" stat store
+	mount_at store mnt -o ro
+	same content "$(cat mnt/one)" one
+	bytes 3000000 1 | cmp - mnt/two
+	"$SIGMAFS" stat mnt
+	(echo no >mnt/three) 2>/dev/null && fail 'it was written'
+	"$SIGMAFS" umount mnt
+	same 'the store' "$(find store ! -name lock -type f -exec md5sum {} + | sort)" "$before"
+	mkdir frozen
+	mount --bind store frozen
+	mount -o remount,bind,ro frozen
+	"$SIGMAFS" mount frozen mnt 2>err && fail 'mounted to write'
+	grep -q 'can be mounted with -o ro' err || fail "says: $(cat err)"
+	"$SIGMAFS" mount frozen mnt -o ro
+	same content "$(cat mnt/one)" one
+	"$SIGMAFS" umount mnt
+	"$SIGMAFS" check frozen
+	umount frozen
+	same 'the store' "$(find store ! -name lock -type f -exec md5sum {} + | sort)" "$before"
+}
+
 test_mount_type()
 {
 	start
@@ -172,8 +208,7 @@ test_mount_sigterm()
 # Where only root may open /dev/fuse, a namespace of our own has another one.
 test_mount_user()
 {
-	mkdir -m 777 bin home
-	cp "$SIGMAFS" bin/sigmafs
+	mkdir -m 777 home
 	if as_nobody test -w /dev/fuse; then
 		user_mounts
 	else
@@ -191,20 +226,20 @@ user_mounts()
 {
 	local pid
 	cd home
-	as_nobody ../bin/sigmafs mkfs -q store
+	as_nobody "$SIGMAFS" mkfs -q store
 	as_nobody mkdir mnt
-	as_nobody ../bin/sigmafs mount store mnt
+	as_nobody "$SIGMAFS" mount store mnt
 	same type "$(findmnt -n -o FSTYPE mnt)" fuse.sigmafs
 	as_nobody sh -c 'echo text >mnt/file'
 	same content "$(as_nobody cat mnt/file)" text
 	fails 'Permission denied' ls mnt
-	as_nobody ../bin/sigmafs sync mnt
-	same raw "$(as_nobody ../bin/sigmafs stat --json mnt |
+	as_nobody "$SIGMAFS" sync mnt
+	same raw "$(as_nobody "$SIGMAFS" stat --json mnt |
 		sed -n 's/.*"raw_bytes":\([0-9]*\).*/\1/p')" 5
-	as_nobody ../bin/sigmafs umount mnt
-	as_nobody ../bin/sigmafs check store
+	as_nobody "$SIGMAFS" umount mnt
+	as_nobody "$SIGMAFS" check store
 	# And by a signal.
-	as_nobody ../bin/sigmafs mount store mnt
+	as_nobody "$SIGMAFS" mount store mnt
 	pid=$(sed -n 's/^process \([0-9]*\).*/\1/p' store/lock)
 	as_nobody sh -c 'echo more >>mnt/file'
 	as_nobody kill -TERM "$pid"
@@ -212,7 +247,7 @@ user_mounts()
 	if mountpoint -q mnt; then
 		fail 'still mounted'
 	fi
-	as_nobody ../bin/sigmafs mount store mnt
+	as_nobody "$SIGMAFS" mount store mnt
 	same content "$(as_nobody cat mnt/file)" $'text\nmore'
 	as_nobody fusermount3 -u mnt
 	cd "$work"

@@ -11,6 +11,8 @@
 #include <stdatomic.h>
 
 int __real_io_open(int dirfd, const char *name, int flags, unsigned mode);
+ssize_t __real_io_read(int fd, void *buf, size_t len);
+int __real_io_write(int fd, const void *buf, size_t len);
 ssize_t __real_io_pread(int fd, void *buf, size_t len, uint64_t off);
 int __real_io_pread_full(int fd, void *buf, size_t len, uint64_t off);
 int __real_io_pwrite(int fd, const void *buf, size_t len, uint64_t off);
@@ -21,8 +23,11 @@ int __real_io_allocate(int fd, uint64_t off, uint64_t len);
 int __real_io_mkdir(int dirfd, const char *name, unsigned mode);
 int __real_io_unlink(int dirfd, const char *name);
 int __real_io_rename(int dirfd, const char *from, const char *to);
+int __real_io_rename_new(int dirfd, const char *from, const char *to);
 
 int __wrap_io_open(int dirfd, const char *name, int flags, unsigned mode);
+ssize_t __wrap_io_read(int fd, void *buf, size_t len);
+int __wrap_io_write(int fd, const void *buf, size_t len);
 ssize_t __wrap_io_pread(int fd, void *buf, size_t len, uint64_t off);
 int __wrap_io_pread_full(int fd, void *buf, size_t len, uint64_t off);
 int __wrap_io_pwrite(int fd, const void *buf, size_t len, uint64_t off);
@@ -33,6 +38,7 @@ int __wrap_io_allocate(int fd, uint64_t off, uint64_t len);
 int __wrap_io_mkdir(int dirfd, const char *name, unsigned mode);
 int __wrap_io_unlink(int dirfd, const char *name);
 int __wrap_io_rename(int dirfd, const char *from, const char *to);
+int __wrap_io_rename_new(int dirfd, const char *from, const char *to);
 
 /* atomic: counters; the order among threads is nobody's promise */
 static atomic_ullong counts[FAULT_CALLS];
@@ -46,9 +52,10 @@ static atomic_bool no_syncs;
 const char *fault_name(enum fault_call call)
 {
 	static const char *const names[FAULT_CALLS] = {
-		"open",      "pread",    "pwrite",   "fdatasync", "fsync",
-		"ftruncate", "allocate", "mkdir",    "unlink",    "rename",
-		"db open",   "db read",  "db write", "db sync",   "db truncate",
+		"open",      "read",        "write",     "pread",    "pwrite",
+		"fdatasync", "fsync",       "ftruncate", "allocate", "mkdir",
+		"unlink",    "rename",      "db open",   "db read",  "db write",
+		"db sync",   "db truncate",
 	};
 
 	return names[call];
@@ -113,6 +120,21 @@ int __wrap_io_open(int dirfd, const char *name, int flags, unsigned mode)
 	if (rc >= 0)
 		tape_opened_fd(rc, (flags & O_CREAT) != 0);
 	return rc;
+}
+
+ssize_t __wrap_io_read(int fd, void *buf, size_t len)
+{
+	int rc = fault_strike(CALL_READ);
+
+	return rc ? rc : __real_io_read(fd, buf, len);
+}
+
+int __wrap_io_write(int fd, const void *buf, size_t len)
+{
+	int rc = fault_strike(CALL_WRITE);
+	int done = __real_io_write(fd, buf, rc ? len / 2 : len);
+
+	return rc ? rc : done;
 }
 
 ssize_t __wrap_io_pread(int fd, void *buf, size_t len, uint64_t off)
@@ -215,6 +237,17 @@ int __wrap_io_rename(int dirfd, const char *from, const char *to)
 
 	if (!rc)
 		rc = __real_io_rename(dirfd, from, to);
+	if (!rc)
+		tape_renamed(dirfd, from, to);
+	return rc;
+}
+
+int __wrap_io_rename_new(int dirfd, const char *from, const char *to)
+{
+	int rc = fault_strike(CALL_RENAME);
+
+	if (!rc)
+		rc = __real_io_rename_new(dirfd, from, to);
 	if (!rc)
 		tape_renamed(dirfd, from, to);
 	return rc;

@@ -15,6 +15,8 @@
 
 enum fault_call {
 	CALL_OPEN,
+	CALL_READ,
+	CALL_WRITE,
 	CALL_PREAD,
 	CALL_PWRITE,
 	CALL_FDATASYNC,

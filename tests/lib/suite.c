@@ -4,6 +4,8 @@
  */
 #include "lib/suite.h"
 
+#include "lib/tmpdir.h"
+
 #include <stdlib.h>
 
 const char *__asan_default_options(void);
@@ -24,16 +26,30 @@ Suite *suite_of(const char *name, const TTest *const *tests, size_t n_tests,
 	return suite;
 }
 
+/*
+ * A test that fails, or dies, leaves its directory behind: so all of them lie
+ * in one, which goes with the program.
+ */
+static void move_in(struct tmpdir *t)
+{
+	tmpdir_init(t);
+	if (setenv("TMPDIR", t->path, 1) != 0)
+		abort();
+}
+
 int suite_run(const suite_maker *suites)
 {
 	SRunner *runner = srunner_create(NULL);
+	struct tmpdir all;
 	int n_failed;
 
+	move_in(&all);
 	for (; *suites; suites++)
 		srunner_add_suite(runner, (*suites)());
 	srunner_run_all(runner, CK_NORMAL);
 	n_failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
+	tmpdir_release(&all);
 	return n_failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 

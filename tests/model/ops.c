@@ -289,8 +289,9 @@ static void choose_rename(const struct chooser *c, struct op *op)
 static void choose_write(const struct chooser *c, struct op *op)
 {
 	static const enum fill_kind fills[] = {
-		FILL_ZERO, FILL_CONSTANT, FILL_RANDOM, FILL_RANDOM,
-		FILL_TEXT, FILL_TEXT,     FILL_TEXT,   FILL_PERIOD,
+		FILL_ZERO,    FILL_CONSTANT, FILL_RANDOM, FILL_RANDOM,
+		FILL_TEXT,    FILL_EDITED,   FILL_EDITED, FILL_PERIOD,
+		FILL_RECORDS, FILL_RECORDS,
 	};
 
 	op->a = pick_file(c);
@@ -308,7 +309,7 @@ static void choose_write(const struct chooser *c, struct op *op)
 	if (c->mix->hard && !one_in(c, 4)) {
 		op->len = c->mix->max_write / 2 +
 			  rng_below(c->rng, c->mix->max_write / 2);
-		op->fill = FILL_RANDOM;
+		op->fill = one_in(c, 4) ? FILL_EDITED : FILL_RANDOM;
 		op->seed = rng_u64(c->rng);
 	}
 }

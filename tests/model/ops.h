@@ -47,6 +47,8 @@ enum fill_kind {
 	FILL_RANDOM,
 	FILL_TEXT,
 	FILL_PERIOD,
+	FILL_EDITED,  /* one of a few, with some bytes changed */
+	FILL_RECORDS, /* teach.h */
 	FILL_KINDS
 };
 

@@ -5,6 +5,7 @@
 #include "model/ops.h"
 
 #include "base/bytes.h"
+#include "lib/records.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -43,6 +44,7 @@ static void fill_random(struct rng *rng, uint8_t *buf, size_t len)
 void fill_bytes(enum fill_kind kind, uint64_t seed, uint8_t *buf, size_t len)
 {
 	struct rng rng = rng_of(seed);
+	struct rng base;
 	size_t period;
 
 	switch (kind) {
@@ -60,6 +62,15 @@ void fill_bytes(enum fill_kind kind, uint64_t seed, uint8_t *buf, size_t len)
 		fill_random(&rng, buf, min_u64(period, len));
 		for (size_t i = period; i < len; i++)
 			buf[i] = buf[i - period];
+		break;
+	case FILL_EDITED:
+		base = rng_of(seed % 3);
+		fill_random(&base, buf, len);
+		for (size_t i = 0; i < len; i += 1 + rng_below(&rng, 8192))
+			buf[i] = (uint8_t)seed;
+		break;
+	case FILL_RECORDS:
+		records_fill(1, seed, buf, len);
 		break;
 	case FILL_ZERO:
 	case FILL_KINDS:

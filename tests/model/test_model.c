@@ -7,12 +7,14 @@
  */
 #include "model/drive.h"
 #include "model/observe.h"
+#include "model/teach.h"
 #include "model/verify.h"
 
 #include "base/bytes.h"
 #include "base/report.h"
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
+#include "store/checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -47,6 +49,7 @@ static struct volume_options some_options(uint64_t seed)
 	struct volume_options o = { 0 };
 
 	o.store.n_workers = 1 + (unsigned)rng_below(&rng, 3);
+	o.store.effort = (enum encode_effort)rng_below(&rng, ENCODE_N_EFFORTS);
 	if (rng_below(&rng, 2))
 		o.store.cache_len = (4 + rng_below(&rng, 8)) * MIB;
 	if (rng_below(&rng, 2))
@@ -54,6 +57,10 @@ static struct volume_options some_options(uint64_t seed)
 	if (rng_below(&rng, 2))
 		o.n_inodes = 4 + (unsigned)rng_below(&rng, 30);
 	o.store.commit_seconds = 1 + (unsigned)rng_below(&rng, 5);
+	if (rng_below(&rng, 2)) {
+		o.store.segment_len = (1 + rng_below(&rng, 4)) * MIB;
+		o.store.checkpoint_len = 1 + rng_below(&rng, 30000);
+	}
 	return o;
 }
 
@@ -62,10 +69,48 @@ static struct volume_options some_options(uint64_t seed)
 
 /* ---- one thread, one long life ------------------------------------------------- */
 
-static void live(uint64_t seed, uint64_t steps)
+/* The index is lost: everything is in the log. */
+static void lose_index(const char *store)
+{
+	static const char *const names[] = { "index.db", "index.db-wal" };
+	char path[400];
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(path, sizeof(path), "%s/%s", store, names[i]);
+		ck_assert(unlink(path) == 0 || errno == ENOENT);
+	}
+}
+
+/* Checkpoints are written between the steps, and while nobody steps. */
+static bool run_with_checkpoints(struct drive *d, struct rng *rng,
+				 uint64_t steps)
+{
+	uint64_t slice = steps / 5 + 1;
+
+	for (uint64_t done = 0; done < steps; done += slice) {
+		if (!drive_run(d, rng, done, min_u64(slice, steps - done)))
+			return false;
+		ck_ok(teach_store(volume_store(d->v)));
+		ck_ok(checkpoint_write(volume_store(d->v)));
+	}
+	return true;
+}
+
+/* Frames of deltas in the store. */
+static uint64_t n_deltas(const struct drive *d)
+{
+	struct store_stats st;
+
+	ck_ok(store_stat(volume_store(d->v), &st));
+	return st.totals[TOTAL_KIND_FIRST + ENCODE_DELTA];
+}
+
+/* Returns how many frames of deltas were written. */
+static uint64_t live(uint64_t seed, uint64_t steps)
 {
 	struct rng rng = rng_of(seed);
 	struct tmpdir t;
+	uint64_t n;
 	struct drive d;
 
 	tmpdir_init(&t);
@@ -73,15 +118,23 @@ static void live(uint64_t seed, uint64_t steps)
 	d.options = some_options(seed);
 	ck_ok(volume_create(d.path, &(struct store_create_options){ 0 }));
 	ck_ok(drive_open(&d));
-	drive_ok(&d, drive_run(&d, &rng, 0, steps), seed);
+	drive_ok(&d, run_with_checkpoints(&d, &rng, steps), seed);
 	drive_ok(&d, drive_compare(&d), seed);
 	ck_ok(drive_close(&d));
 	ck_ok(drive_open(&d));
 	drive_ok(&d, drive_compare(&d), seed);
 	drive_ok(&d, drive_check(&d), seed);
 	ck_ok(drive_close(&d));
+	lose_index(d.path);
+	ck_ok(drive_open(&d));
+	ck_assert(store_opened(volume_store(d.v))->from_checkpoint);
+	drive_ok(&d, drive_compare(&d), seed);
+	drive_ok(&d, drive_check(&d), seed);
+	n = n_deltas(&d);
+	ck_ok(drive_close(&d));
 	drive_release(&d);
 	tmpdir_release(&t);
+	return n;
 }
 
 START_TEST(random_lives)
@@ -89,12 +142,15 @@ START_TEST(random_lives)
 	uint64_t steps = number_of("STEPS", 700);
 	uint64_t seed = number_of("SEED", 0);
 
+	uint64_t n = 0;
+
 	if (seed) {
-		live(seed, steps);
+		(void)live(seed, steps);
 		return;
 	}
 	for (seed = 1; seed <= number_of("SEEDS", 6); seed++)
-		live(seed, steps);
+		n += live(seed, steps);
+	ck_assert_uint_gt(n, 0);
 }
 END_TEST
 

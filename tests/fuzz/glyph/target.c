@@ -15,6 +15,7 @@
 #include "codec/glyph.h"
 #include "codec/glyph_format.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -22,6 +23,8 @@ enum {
 	RAW_MASK = 0x3ffff, /* longer frames would only be slower */
 	N_EFFORTS = EFFORT_SMALL + 1,
 	SAMPLE_LEN = 3000,
+	N_TRANSFORMS = 4,
+	KIND_LEN = 12000, /* of the samples for transforms */
 };
 
 static struct encoder *encoder;
@@ -43,6 +46,30 @@ static void set_up(void)
 }
 
 /*
+ * Any part of what decodes is the same as in the whole. Block by block libzstd is
+ * stricter, though: no block may be longer than the window.
+ */
+static void check_part(struct span glyphs, const uint8_t *whole, size_t raw_len)
+{
+	uint8_t *out = malloc(raw_len + 1);
+	const struct decode_part part = {
+		.dst = out,
+		.raw_len = raw_len,
+		.from = raw_len / 3,
+		.to = raw_len / 2 + 1,
+	};
+	int rc;
+
+	must(out);
+	rc = decode_part(decoder, glyphs, NULL, &part);
+	must(rc == 0 || rc == -EUCLEAN);
+	if (rc == 0)
+		must(memcmp(out + part.from, whole + part.from,
+			    part.to - part.from) == 0);
+	free(out);
+}
+
+/*
  * What decodes makes every byte: twice the same over different old contents.
  * The sanitizer watches the ends of `out`.
  */
@@ -54,13 +81,15 @@ static void check_decode(struct span glyphs, size_t raw_len)
 
 	must(out && again);
 	memset(out, 0, raw_len);
-	rc = decode_frame(decoder, glyphs, out, raw_len);
+	rc = decode_frame(decoder, glyphs, NULL, out, raw_len);
 	must(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
 	memset(again, 0xff, raw_len + 1);
-	must(decode_frame(decoder, glyphs, again, raw_len) == rc);
+	must(decode_frame(decoder, glyphs, NULL, again, raw_len) == rc);
 	must(again[raw_len] == 0xff);
-	if (rc == 0)
+	if (rc == 0) {
 		must(memcmp(out, again, raw_len) == 0);
+		check_part(glyphs, out, raw_len);
+	}
 	free(out);
 	free(again);
 }
@@ -69,15 +98,15 @@ static void check_round_trip(enum encode_effort effort, struct span raw)
 {
 	uint8_t *glyphs = malloc(encode_bound(raw.len));
 	uint8_t *out = malloc(raw.len);
-	enum encode_kind kind = ENCODE_N_KINDS;
+	const struct encode_request request = { .effort = effort };
 	ssize_t n;
 
 	must(glyphs && out);
-	n = encode_frame(encoder, effort, raw, glyphs, &kind);
+	n = encode_frame(encoder, &request, raw, glyphs);
 	must(n > 0 && (size_t)n <= encode_bound(raw.len));
-	must(kind < ENCODE_N_KINDS);
-	must(decode_frame(decoder, span_of(glyphs, (size_t)n), out, raw.len) ==
-	     0);
+	must(encode_kind_of(span_of(glyphs, (size_t)n)) < ENCODE_N_KINDS);
+	must(decode_frame(decoder, span_of(glyphs, (size_t)n), NULL, out,
+			  raw.len) == 0);
 	must(memcmp(out, raw.ptr, raw.len) == 0);
 	free(glyphs);
 	free(out);
@@ -111,12 +140,12 @@ static void sample(uint8_t *dst, size_t len)
 /* One frame by the encoder, of `raw_len` bytes. Returns the tree's length. */
 static size_t put_frame(enum encode_effort effort, size_t raw_len, uint8_t *dst)
 {
+	const struct encode_request request = { .effort = effort };
 	uint8_t raw[SAMPLE_LEN];
-	enum encode_kind kind;
 	ssize_t n;
 
 	sample(raw, raw_len);
-	n = encode_frame(encoder, effort, span_of(raw, raw_len), dst, &kind);
+	n = encode_frame(encoder, &request, span_of(raw, raw_len), dst);
 	must(n > 0);
 	return (size_t)n;
 }
@@ -161,8 +190,64 @@ static size_t put_fill(uint8_t *dst, size_t raw_len, size_t *ret_raw_len)
 	return n + sizeof(pattern);
 }
 
+/* Bytes that a transform gains on: a log, calls, samples, calls of AArch64. */
+static void sample_of(unsigned kind, uint8_t *dst)
+{
+	uint32_t state = 1;
+	char line[80];
+	size_t pos, n;
+
+	for (pos = 0; pos < KIND_LEN; pos += n) {
+		state = state * 1664525 + 1013904223;
+		n = 16;
+		memset(line, kind == 1 ? 0x90 : 0, sizeof(line));
+		if (kind == 0) {
+			n = (size_t)snprintf(
+				line, sizeof(line),
+				"2024-03-01 10:%02u:%02u h%u p[%u]: %08x%08x\n",
+				(unsigned)(pos / 3600 % 60),
+				(unsigned)(pos / 60 % 60), state >> 30,
+				state >> 20, state, ~state);
+		} else if (kind == 1) {
+			line[11] = (char)0xe8;
+			put_le32((uint8_t *)line + 12,
+				 (state >> 29) * 1000 - (uint32_t)pos - 16);
+		} else if (kind == 2) {
+			for (unsigned k = 0; k < 16; k += 4)
+				put_le32((uint8_t *)line + k,
+					 (uint32_t)(pos + k) * 1000 +
+						 (state >> (24 + k / 4)));
+		} else {
+			put_le32((uint8_t *)line + 12,
+				 0x94000000 | (((state >> 29) * 1000 -
+						(uint32_t)(pos / 4 + 3)) &
+					       0x3ffffff));
+		}
+		n = n < KIND_LEN - pos ? n : KIND_LEN - pos;
+		memcpy(dst + pos, line, n);
+	}
+}
+
+/* A frame with a transform in it. */
+static size_t put_transform(unsigned kind, uint8_t *dst, size_t *ret_raw_len)
+{
+	static const enum encode_kind kinds[N_TRANSFORMS] = {
+		ENCODE_COLUMNS, ENCODE_CODE, ENCODE_NUMBERS, ENCODE_CODE
+	};
+	const struct encode_request request = { .effort = EFFORT_BALANCED };
+	static uint8_t raw[KIND_LEN];
+	ssize_t n;
+
+	sample_of(kind, raw);
+	n = encode_frame(encoder, &request, span_of(raw, KIND_LEN), dst);
+	must(n > 0);
+	must(encode_kind_of(span_of(dst, (size_t)n)) == kinds[kind]);
+	*ret_raw_len = KIND_LEN;
+	return (size_t)n;
+}
+
 /* Seeds: a frame of each effort, a fill, concats of 1 to 4 levels, round
- * trips. */
+ * trips, transforms. */
 int fuzz_seed(unsigned i, uint8_t *buf, size_t cap)
 {
 	uint8_t *tree = buf + TREE_HEAD_LEN;
@@ -181,6 +266,8 @@ int fuzz_seed(unsigned i, uint8_t *buf, size_t cap)
 		buf[0] = (uint8_t)((i - N_EFFORTS - 5) * 2 + 1);
 		sample(buf + 1, SAMPLE_LEN);
 		return SAMPLE_LEN + 1;
+	} else if (i <= N_EFFORTS + 4 + N_EFFORTS + N_TRANSFORMS) {
+		len = put_transform(i - (2 * N_EFFORTS + 5), tree, &raw_len);
 	} else {
 		return -1;
 	}

@@ -4,12 +4,16 @@
  */
 #include "unit/base/suites.h"
 
+#include "base/cleanup.h"
 #include "base/io.h"
 #include "base/report.h"
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
 
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static int make_file(const struct tmpdir *dir, const char *name)
@@ -188,6 +192,87 @@ START_TEST(names_come_and_go)
 }
 END_TEST
 
+static int count_name(void *ctx, const char *name)
+{
+	unsigned *n = ctx;
+
+	ck_assert(strcmp(name, "a") == 0 || strcmp(name, "b") == 0);
+	++*n;
+	return 0;
+}
+
+static int stop_at_once(void *ctx, const char *name)
+{
+	(void)name;
+	++*(unsigned *)ctx;
+	return -ECANCELED;
+}
+
+START_TEST(directories_are_listed)
+{
+	struct tmpdir dir;
+	unsigned n = 0;
+	int fd;
+
+	tmpdir_init(&dir);
+	ck_ok(io_list(dir.fd, count_name, &n));
+	ck_assert_uint_eq(n, 0);
+	fd = make_file(&dir, "a");
+	ck_ok(io_mkdir(dir.fd, "b", 0700));
+	ck_ok(io_list(dir.fd, count_name, &n));
+	ck_assert_uint_eq(n, 2);
+	ck_rc(io_list(dir.fd, stop_at_once, &n), -ECANCELED);
+	ck_assert_uint_eq(n, 3);
+	ck_rc(io_list(fd, count_name, &n), -ENOTDIR);
+	ck_rc(io_list(-1, count_name, &n), -EBADF);
+	ck_rc(io_rmdir(dir.fd, "a"), -ENOTDIR);
+	ck_ok(io_rmdir(dir.fd, "b"));
+	ck_rc(io_rmdir(dir.fd, "b"), -ENOENT);
+	ck_ok(io_close(fd));
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(files_are_copied)
+{
+	static uint8_t bytes[600000];
+	char from[300];
+	char to[300];
+	struct tmpdir dir;
+	const char *usual = getenv("TMPDIR");
+	AUTO_FREE char *kept = usual ? strdup(usual) : NULL;
+	char *temp = NULL;
+	uint64_t size = 0;
+	int fd;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	ck_ok(io_random(bytes, sizeof(bytes)));
+	ck_ok(io_pwrite(fd, bytes, sizeof(bytes), 0));
+	ck_ok(io_close(fd));
+	ck_ok(setenv("TMPDIR", dir.path, 1));
+	ck_ok(io_temp_dir(&temp));
+	ck_assert_mem_eq(temp, dir.path, strlen(dir.path));
+	(void)snprintf(from, sizeof(from), "%s/a", dir.path);
+	(void)snprintf(to, sizeof(to), "%s/b", temp);
+	ck_ok(io_copy(from, to));
+	ck_rc(io_copy(from, to), -EEXIST);
+	ck_rc(io_copy(to + 1, from), -ENOENT);
+	fd = io_open(AT_FDCWD, to, O_RDONLY, 0);
+	ck_ok(io_size(fd, &size));
+	ck_assert_uint_eq(size, sizeof(bytes));
+	ck_ok(io_close(fd));
+	free(temp);
+	/* One that cannot be is passed by. */
+	ck_ok(setenv("TMPDIR", "/nonexistent", 1));
+	ck_ok(io_temp_dir(&temp));
+	ck_ok(io_rmdir(AT_FDCWD, temp));
+	free(temp);
+	ck_ok(kept ? setenv("TMPDIR", kept, 1) : unsetenv("TMPDIR"));
+	tmpdir_release(&dir);
+}
+END_TEST
+
 START_TEST(lock_has_one_holder)
 {
 	struct tmpdir dir;
@@ -230,6 +315,87 @@ START_TEST(space_and_chance)
 }
 END_TEST
 
+START_TEST(streams_come_in_what_there_is)
+{
+	char buf[8] = { 0 };
+	int fds[2];
+
+	ck_ok(pipe2(fds, O_CLOEXEC));
+	ck_ok(io_write(fds[1], "hello", 5));
+	ck_rc(io_read(fds[0], buf, sizeof(buf)), 5);
+	ck_assert_str_eq(buf, "hello");
+	ck_ok(io_write(fds[1], "", 0));
+	ck_ok(io_close(fds[1]));
+	ck_rc(io_read(fds[0], buf, sizeof(buf)), 0);
+	ck_ok(io_close(fds[0]));
+	ck_rc(io_read(fds[0], buf, sizeof(buf)), -EBADF);
+	ck_rc(io_write(fds[0], "x", 1), -EBADF);
+}
+END_TEST
+
+enum { MUCH = 1 << 20 };
+
+static void *write_much(void *arg)
+{
+	uint8_t *bytes = malloc(MUCH);
+	int *fd = arg;
+	size_t i;
+
+	ck_assert_ptr_nonnull(bytes);
+	for (i = 0; i < MUCH; i++)
+		bytes[i] = (uint8_t)(i * 7 >> 4);
+	ck_ok(io_write(*fd, bytes, MUCH));
+	ck_ok(io_close(*fd));
+	free(bytes);
+	return NULL;
+}
+
+/* A pipe that would not wait, written in more than it holds. */
+START_TEST(streams_wait_where_the_descriptor_does_not)
+{
+	pthread_t thread;
+	uint8_t buf[5000];
+	size_t n_wrong = 0;
+	size_t len = 0;
+	int fds[2];
+	ssize_t n;
+	ssize_t i;
+
+	ck_ok(pipe2(fds, O_NONBLOCK | O_CLOEXEC));
+	ck_ok(pthread_create(&thread, NULL, write_much, &fds[1]));
+	while ((n = io_read(fds[0], buf, sizeof(buf))) > 0)
+		for (i = 0; i < n; i++, len++)
+			n_wrong += buf[i] != (uint8_t)(len * 7 >> 4);
+	ck_rc((int)n, 0);
+	ck_ok(pthread_join(thread, NULL));
+	ck_assert_uint_eq(len, MUCH);
+	ck_assert_uint_eq(n_wrong, 0);
+	ck_ok(io_close(fds[0]));
+}
+END_TEST
+
+START_TEST(a_new_name_replaces_nothing)
+{
+	struct tmpdir dir;
+	char buf[1];
+	int fd;
+
+	tmpdir_init(&dir);
+	fd = make_file(&dir, "a");
+	ck_ok(io_pwrite(fd, "a", 1, 0));
+	ck_ok(io_close(make_file(&dir, "b")));
+	ck_rc(io_rename_new(dir.fd, "a", "b"), -EEXIST);
+	ck_rc(io_rename_new(dir.fd, "none", "c"), -ENOENT);
+	ck_ok(io_rename_new(dir.fd, "a", "c"));
+	ck_rc(io_open(dir.fd, "a", O_RDONLY, 0), -ENOENT);
+	ck_ok(io_close(fd));
+	fd = io_open(dir.fd, "c", O_RDONLY, 0);
+	ck_rc(io_pread(fd, buf, 1, 0), 1);
+	ck_ok(io_close(fd));
+	tmpdir_release(&dir);
+}
+END_TEST
+
 Suite *suite_io(void)
 {
 	const TTest *const tests[] = {
@@ -242,6 +408,11 @@ Suite *suite_io(void)
 		full_device_is_told,
 		allocation_grows_the_file,
 		names_come_and_go,
+		streams_come_in_what_there_is,
+		streams_wait_where_the_descriptor_does_not,
+		a_new_name_replaces_nothing,
+		directories_are_listed,
+		files_are_copied,
 		lock_has_one_holder,
 		space_and_chance,
 	};

@@ -10,8 +10,10 @@
 int main(void)
 {
 	static const suite_maker suites[] = {
-		suite_glyph, suite_primitive, suite_decode, suite_encode,
-		suite_probe, suite_sniff,     NULL,
+		suite_glyph, suite_primitive, suite_decode,  suite_encode,
+		suite_probe, suite_sniff,     suite_columns, suite_transform,
+		suite_delta, suite_policy,    suite_sketch,  suite_codebook,
+		suite_train, suite_describe,  NULL,
 	};
 
 	report_silence(true); /* the tests make damage by the thousand */

@@ -64,8 +64,7 @@ START_TEST(unknown_is_not_supported)
 
 	for (type = GLYPH_PRIMITIVE; type <= GLYPH_COMPOSITE; type++)
 		for (id = 0; id <= 255; id++) {
-			if (primitive_find(id) && type != GLYPH_REFERENCE &&
-			    type != GLYPH_DELTA)
+			if (primitive_find(id))
 				continue;
 			begin();
 			tree_node(&tree, (enum glyph_type)type, id,
@@ -87,6 +86,15 @@ START_TEST(primitive_belongs_to_one_type)
 	ck_rc(tree_decode(&tree, NULL, 3), -EUCLEAN);
 	begin();
 	tree_node(&tree, GLYPH_COMPOSITE, PRIM_FILL, span_of("a", 1));
+	ck_rc(tree_decode(&tree, NULL, 3), -EUCLEAN);
+	begin();
+	tree_node(&tree, GLYPH_DELTA, PRIM_STORE, span_of("abc", 3));
+	ck_rc(tree_decode(&tree, NULL, 3), -EUCLEAN);
+	begin();
+	tree_node(&tree, GLYPH_REFERENCE, PRIM_ZSTD, span_of("abc", 3));
+	ck_rc(tree_decode(&tree, NULL, 3), -EUCLEAN);
+	begin();
+	tree_node(&tree, GLYPH_PRIMITIVE, PRIM_ZSTD_DELTA, span_of("abc", 3));
 	ck_rc(tree_decode(&tree, NULL, 3), -EUCLEAN);
 	begin();
 	tree_node(&tree, GLYPH_PRIMITIVE, PRIM_CONCAT, span_of("\2\1\2", 3));
@@ -354,15 +362,130 @@ START_TEST(decoder_works_on_after_damage)
 	ck_ok(decoder_new(&d));
 	for (i = 0; i < tree.len; i += 7) {
 		tree.bytes[i] ^= 0x55;
-		(void)decode_frame(d, span_of(tree.bytes, tree.len), out,
+		(void)decode_frame(d, span_of(tree.bytes, tree.len), NULL, out,
 				   raw_len);
 		tree.bytes[i] ^= 0x55;
-		ck_ok(decode_frame(d, span_of(tree.bytes, tree.len), out,
+		ck_ok(decode_frame(d, span_of(tree.bytes, tree.len), NULL, out,
 				   raw_len));
 		ck_assert_mem_eq(out, raw, raw_len);
 	}
 	decoder_free(d);
 	decoder_free(NULL);
+}
+END_TEST
+
+/* ---- a part --------------------------------------------------------------- */
+
+static int try_part(struct span glyphs, const struct decode_part *part)
+{
+	struct decoder *d = NULL;
+	int rc;
+
+	ck_ok(decoder_new(&d));
+	rc = decode_part(d, glyphs, NULL, part);
+	decoder_free(d);
+	return rc;
+}
+
+/* Any part of what the encoder makes of text in several blocks. */
+START_TEST(any_part_of_a_frame)
+{
+	enum { LEN = 200 << 10 };
+	AUTO_FREE uint8_t *raw = malloc(LEN);
+	AUTO_FREE uint8_t *out = malloc(LEN + 1);
+	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(LEN));
+	const struct encode_request request = { .effort = EFFORT_BALANCED };
+	struct decode_part part = { .dst = out, .raw_len = LEN };
+	struct rng rng = rng_of(2);
+	struct encoder *e = NULL;
+	ssize_t n;
+
+	ck_assert(raw && out && glyphs);
+	sample_fill(SAMPLE_TEXT, 1, raw, LEN);
+	ck_ok(encoder_new(&e));
+	n = encode_frame(e, &request, span_of(raw, LEN), glyphs);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_eq(encode_kind_of(span_of(glyphs, (size_t)n)),
+			 ENCODE_ZSTD);
+	for (unsigned i = 0; i < 200; i++) {
+		part.from = (size_t)rng_below(&rng, LEN);
+		part.to = part.from + 1 +
+			  (size_t)rng_below(&rng, LEN - part.from);
+		memset(out, 0xa5, LEN + 1);
+		ck_ok(try_part(span_of(glyphs, (size_t)n), &part));
+		ck_assert_mem_eq(out + part.from, raw + part.from,
+				 part.to - part.from);
+		ck_assert_uint_eq(out[LEN], 0xa5);
+	}
+	/* The last block is not looked at. */
+	part.from = 0;
+	part.to = 1;
+	memset(out, 0xa5, LEN);
+	ck_ok(try_part(span_of(glyphs, (size_t)n), &part));
+	ck_assert_uint_eq(out[LEN - 1], 0xa5);
+	encoder_free(e);
+}
+END_TEST
+
+/* Children that are not needed are left out, with their damage. */
+START_TEST(a_part_of_a_concat)
+{
+	static const uint64_t lens[] = { 3, 4, 5 };
+	uint8_t out[12] = { 0 };
+	struct decode_part part = { .dst = out, .raw_len = 12 };
+
+	tree.len = 0;
+	tree_concat(&tree, lens, 3);
+	tree_node(&tree, GLYPH_PRIMITIVE, PRIM_LZ4, span_of("bad", 3));
+	tree_store(&tree, "good", 4);
+	tree_node(&tree, GLYPH_PRIMITIVE, PRIM_ZSTD, span_of("bad", 3));
+	part.from = 3;
+	part.to = 7;
+	ck_ok(try_part(span_of(tree.bytes, tree.len), &part));
+	ck_assert_mem_eq(out, "\0\0\0good\0\0\0\0\0", 12);
+	part.from = 2;
+	ck_rc(try_part(span_of(tree.bytes, tree.len), &part), -EUCLEAN);
+	part.from = 3;
+	part.to = 8;
+	ck_rc(try_part(span_of(tree.bytes, tree.len), &part), -EUCLEAN);
+	/* What is wrong with the tree itself is found up to there. */
+	part.to = 7;
+	ck_rc(try_part(span_of(tree.bytes, 5), &part), -EUCLEAN);
+}
+END_TEST
+
+/* Every cut and every byte changed: the guards hold, and some error or some
+ * bytes come. */
+START_TEST(damaged_parts_keep_within_bounds)
+{
+	enum { LEN = 70000 };
+	AUTO_FREE uint8_t *raw = malloc(LEN);
+	AUTO_FREE uint8_t *out = malloc(LEN);
+	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(LEN));
+	const struct encode_request request = { .effort = EFFORT_FAST };
+	struct decode_part part = { .dst = out, .raw_len = LEN };
+	struct rng rng = rng_of(3);
+	struct encoder *e = NULL;
+	ssize_t n;
+
+	ck_assert(raw && out && glyphs);
+	sample_fill(SAMPLE_TEXT, 1, raw, LEN);
+	ck_ok(encoder_new(&e));
+	n = encode_frame(e, &request, span_of(raw, LEN), glyphs);
+	ck_assert_int_gt(n, 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		size_t at = (size_t)rng_below(&rng, (uint64_t)n);
+		size_t len = i % 3 ? (size_t)n : at;
+		uint8_t was = glyphs[at];
+		int rc;
+
+		part.to = 1 + (size_t)rng_below(&rng, LEN - 1);
+		glyphs[at] ^= (uint8_t)(1 + rng_below(&rng, 255));
+		rc = try_part(span_of(glyphs, len), &part);
+		ck_assert(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
+		glyphs[at] = was;
+	}
+	encoder_free(e);
 }
 END_TEST
 
@@ -384,6 +507,9 @@ Suite *suite_decode(void)
 		flipped_anywhere_keeps_within_bounds,
 		any_byte_anywhere_keeps_within_bounds,
 		decoder_works_on_after_damage,
+		any_part_of_a_frame,
+		a_part_of_a_concat,
+		damaged_parts_keep_within_bounds,
 	};
 
 	return suite_of("decode", tests, ARRAY_LEN(tests), 60);

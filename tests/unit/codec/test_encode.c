@@ -23,6 +23,14 @@ static const size_t lens[] = {
 	256 << 10, 1 << 20, 4194303,   GLYPH_OUTPUT_MAX,
 };
 
+static ssize_t encode(struct encoder *e, enum encode_effort effort,
+		      struct span raw, uint8_t *dst)
+{
+	const struct encode_request request = { .effort = effort };
+
+	return encode_frame(e, &request, raw, dst);
+}
+
 /* What kinds a sample may become under an effort. */
 static void check_kind(enum encode_effort effort, enum sample sample,
 		       size_t len, enum encode_kind kind)
@@ -44,10 +52,11 @@ static void check_kind(enum encode_effort effort, enum sample sample,
 	else if (sample == SAMPLE_TEXT && len >= 1000)
 		ck_assert_int_eq(kind, codec);
 	else if (len > 16)
-		ck_assert(kind == ENCODE_STORE || kind == codec);
+		ck_assert(kind == ENCODE_STORE || kind == codec ||
+			  (kind == ENCODE_NUMBERS && effort > EFFORT_FAST));
 }
 
-/* One node, of the primitive that the kind says, that pays. */
+/* One node, of the primitive that the kind says, or a transform's; it pays. */
 static void check_tree(struct span glyphs, size_t raw_len,
 		       enum encode_kind kind)
 {
@@ -61,6 +70,11 @@ static void check_tree(struct span glyphs, size_t raw_len,
 	struct glyph g;
 
 	ck_ok(glyph_get(&in, &g));
+	if (kind == ENCODE_NUMBERS) {
+		ck_assert_int_eq(g.type, GLYPH_COMPOSITE);
+		ck_assert_uint_le(glyphs.len, raw_len - raw_len / 64);
+		return;
+	}
 	ck_assert_uint_eq(reader_left(&in), 0);
 	ck_assert_int_eq(g.type, GLYPH_PRIMITIVE);
 	ck_assert_uint_eq(g.primitive, ids[kind]);
@@ -75,14 +89,15 @@ static void check_frame(struct encoder *e, enum encode_effort effort,
 {
 	AUTO_FREE uint8_t *raw = malloc(len);
 	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(len));
-	enum encode_kind kind = ENCODE_N_KINDS;
+	enum encode_kind kind;
 	ssize_t n;
 
 	ck_assert(raw && glyphs);
 	sample_fill(sample, len, raw, len);
-	n = encode_frame(e, effort, span_of(raw, len), glyphs, &kind);
+	n = encode(e, effort, span_of(raw, len), glyphs);
 	ck_assert_int_gt(n, 0);
 	ck_assert_uint_le((size_t)n, encode_bound(len));
+	kind = encode_kind_of(span_of(glyphs, (size_t)n));
 	check_kind(effort, sample, len, kind);
 	check_tree(span_of(glyphs, (size_t)n), len, kind);
 	ck_ok(decode_guarded(span_of(glyphs, (size_t)n), raw, len));
@@ -131,7 +146,6 @@ START_TEST(encoder_has_no_memory)
 	AUTO_FREE uint8_t *raw = malloc(LEN);
 	AUTO_FREE uint8_t *a = malloc(encode_bound(LEN));
 	AUTO_FREE uint8_t *b = malloc(encode_bound(LEN));
-	enum encode_kind kind;
 	ssize_t n, m;
 	int i;
 
@@ -139,11 +153,11 @@ START_TEST(encoder_has_no_memory)
 	ck_ok(encoder_new(&used));
 	for (i = 0; i < 40; i++) {
 		sample_fill((enum sample)(i % SAMPLE_N), (uint64_t)i, raw, LEN);
-		n = encode_frame(used, (enum encode_effort)(i % EFFORT_N),
-				 span_of(raw, (size_t)(LEN - i)), a, &kind);
+		n = encode(used, (enum encode_effort)(i % EFFORT_N),
+			   span_of(raw, (size_t)(LEN - i)), a);
 		ck_ok(encoder_new(&fresh));
-		m = encode_frame(fresh, (enum encode_effort)(i % EFFORT_N),
-				 span_of(raw, (size_t)(LEN - i)), b, &kind);
+		m = encode(fresh, (enum encode_effort)(i % EFFORT_N),
+			   span_of(raw, (size_t)(LEN - i)), b);
 		encoder_free(fresh);
 		ck_assert_int_eq(n, m);
 		ck_assert_mem_eq(a, b, (size_t)n);
@@ -159,7 +173,6 @@ START_TEST(more_effort_is_not_larger)
 	AUTO_FREE uint8_t *raw = malloc(LEN);
 	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(LEN));
 	ssize_t before = SSIZE_MAX;
-	enum encode_kind kind;
 	ssize_t n;
 	int effort;
 
@@ -167,12 +180,30 @@ START_TEST(more_effort_is_not_larger)
 	ck_ok(encoder_new(&e));
 	sample_fill(SAMPLE_TEXT, 3, raw, LEN);
 	for (effort = 0; effort < EFFORT_N; effort++) {
-		n = encode_frame(e, (enum encode_effort)effort,
-				 span_of(raw, LEN), glyphs, &kind);
+		n = encode(e, (enum encode_effort)effort, span_of(raw, LEN),
+			   glyphs);
 		ck_assert_int_lt(n, before);
 		before = n;
 	}
 	encoder_free(e);
+}
+END_TEST
+
+START_TEST(memory_grows_with_effort_and_length)
+{
+	size_t effort, i;
+
+	for (i = 1; i < ARRAY_LEN(lens); i++)
+		for (effort = 0; effort < EFFORT_N; effort++)
+			ck_assert_uint_ge(
+				encoder_memory((enum encode_effort)effort,
+					       lens[i]),
+				encoder_memory((enum encode_effort)effort,
+					       lens[i - 1]));
+	ck_assert_uint_gt(encoder_memory(EFFORT_BALANCED, 256 << 10),
+			  encoder_memory(EFFORT_FASTEST, 256 << 10));
+	ck_assert_uint_gt(encoder_memory(EFFORT_SMALL, 1 << 20),
+			  encoder_memory(EFFORT_BALANCED, 1 << 20));
 }
 END_TEST
 
@@ -182,6 +213,7 @@ Suite *suite_encode(void)
 		every_small_length,
 		encoder_has_no_memory,
 		more_effort_is_not_larger,
+		memory_grows_with_effort_and_length,
 	};
 	Suite *suite = suite_of("encode", tests, ARRAY_LEN(tests), 60);
 	TCase *tcase = tcase_create("efforts");

@@ -23,14 +23,27 @@ static const size_t lens[] = {
 
 START_TEST(table_holds_what_the_format_names)
 {
-	static const char *const names[] = { "store", "fill", "lz4", "zstd",
-					     "concat" };
+	static const char *const names[] = { "store",        "fill",
+					     "lz4",          "zstd",
+					     "concat",       "zstd-delta",
+					     "zstd-codebook" };
+	static const char *const transforms[] = {
+		[PRIM_COLUMNS] = "columns",     [PRIM_DELTA8] = "delta8",
+		[PRIM_DELTA16] = "delta16",     [PRIM_DELTA32] = "delta32",
+		[PRIM_DELTA64] = "delta64",     [PRIM_X86] = "x86",
+		[PRIM_TRANSPOSE] = "transpose", [PRIM_ARM64] = "arm64",
+	};
 	unsigned id;
 
 	for (id = 0; id < ARRAY_LEN(names); id++)
 		ck_assert_str_eq(primitive_find(id)->name, names[id]);
-	for (; id <= 300; id++)
-		ck_assert_ptr_null(primitive_find(id));
+	for (; id <= 300; id++) {
+		if (id < ARRAY_LEN(transforms) && transforms[id])
+			ck_assert_str_eq(primitive_find(id)->name,
+					 transforms[id]);
+		else
+			ck_assert_ptr_null(primitive_find(id));
+	}
 	ck_assert_ptr_null(primitive_find(~0u));
 }
 END_TEST

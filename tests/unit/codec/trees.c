@@ -20,7 +20,8 @@ enum {
 void tree_add(struct tree *t, const void *bytes, size_t len)
 {
 	ck_assert_uint_le(len, TREE_MAX - t->len);
-	memcpy(t->bytes + t->len, bytes, len);
+	if (len > 0)
+		memcpy(t->bytes + t->len, bytes, len);
 	t->len += len;
 }
 
@@ -131,6 +132,12 @@ static void check_guard(const uint8_t *guard)
 
 int decode_guarded(struct span glyphs, const uint8_t *want, size_t raw_len)
 {
+	return decode_guarded_from(NULL, glyphs, want, raw_len);
+}
+
+int decode_guarded_from(const struct decode_source *source, struct span glyphs,
+			const uint8_t *want, size_t raw_len)
+{
 	uint8_t *room = malloc(raw_len + 2 * GUARD_LEN);
 	uint8_t *tight = malloc(glyphs.len > 0 ? glyphs.len : 1);
 	struct decoder *d = NULL;
@@ -143,8 +150,8 @@ int decode_guarded(struct span glyphs, const uint8_t *want, size_t raw_len)
 	if (glyphs.len > 0)
 		memcpy(tight, glyphs.ptr, glyphs.len);
 	memset(room, GUARD_BYTE, raw_len + 2 * GUARD_LEN);
-	rc = decode_frame(d, span_of(tight, glyphs.len), room + GUARD_LEN,
-			  raw_len);
+	rc = decode_frame(d, span_of(tight, glyphs.len), source,
+			  room + GUARD_LEN, raw_len);
 	check_guard(room);
 	check_guard(room + GUARD_LEN + raw_len);
 	if (rc == 0 && want)

@@ -53,6 +53,10 @@ void sample_fill(enum sample sample, uint64_t seed, uint8_t *dst, size_t len);
  * compared with `want` unless it is NULL.
  */
 int decode_guarded(struct span glyphs, const uint8_t *want, size_t raw_len);
+
+/* The same with something to refer to. */
+int decode_guarded_from(const struct decode_source *source, struct span glyphs,
+			const uint8_t *want, size_t raw_len);
 int tree_decode(const struct tree *t, const void *want, size_t raw_len);
 
 #endif

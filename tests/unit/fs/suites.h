@@ -8,13 +8,17 @@
 #include <check.h>
 
 Suite *suite_cmd(void);
+Suite *suite_codebook(void);
 Suite *suite_control(void);
 Suite *suite_daemon(void);
 Suite *suite_explain(void);
 Suite *suite_json(void);
 Suite *suite_mountinfo(void);
 Suite *suite_options(void);
+Suite *suite_output(void);
+Suite *suite_refusals(void);
 Suite *suite_stats(void);
+Suite *suite_transfer(void);
 Suite *suite_wire(void);
 
 #endif

@@ -11,7 +11,8 @@
 #include <string.h>
 
 static const struct command *const commands[] = {
-	&cmd_mkfs, &cmd_mount, &cmd_umount, &cmd_sync, &cmd_stat, &cmd_check,
+	&cmd_mkfs,  &cmd_mount,  &cmd_umount, &cmd_sync,     &cmd_stat,
+	&cmd_check, &cmd_encode, &cmd_decode, &cmd_codebook,
 };
 
 START_TEST(bytes_read_well)

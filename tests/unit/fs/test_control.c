@@ -10,7 +10,15 @@
 #include "lib/tmpdir.h"
 
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static bool has_arguments(enum control_verb verb)
+{
+	return verb == CONTROL_EXPLAIN || verb == CONTROL_CODEBOOK;
+}
 
 START_TEST(parses_requests)
 {
@@ -25,23 +33,34 @@ START_TEST(parses_requests)
 		{ "sigmafs 1 ", -EINVAL },
 		{ "sigmafs 1 statx", -EINVAL },
 		{ "sigmafs 1 stat more", -EINVAL },
+		{ "sigmafs 1 codebook", -EINVAL },
+		{ "sigmafs 1 explain", -EINVAL },
+		{ "sigmafs 1 explainer 1", -EINVAL },
 		{ "sigmafs -1 stat", -EINVAL },
 		{ "other 1 stat", -EINVAL },
 		{ "sigmafs 2 stat", -EOPNOTSUPP },
 		{ "sigmafs 99999999999999999999 stat", -EOPNOTSUPP },
 	};
-	enum control_verb verb;
+	struct control_request request;
 	unsigned i;
 	char line[CONTROL_REQUEST_MAX];
 
 	for (i = 0; i < CONTROL_N_VERBS; i++) {
-		(void)snprintf(line, sizeof(line), "sigmafs 1 %s",
-			       control_verb_name((enum control_verb)i));
-		ck_ok(control_parse(line, &verb));
-		ck_assert_uint_eq(verb, i);
+		const char *arguments =
+			has_arguments((enum control_verb)i) ? "12 0" : "";
+
+		(void)snprintf(line, sizeof(line), "sigmafs 1 %s%s%s",
+			       control_verb_name((enum control_verb)i),
+			       *arguments ? " " : "", arguments);
+		ck_ok(control_parse(line, &request));
+		ck_assert_uint_eq(request.verb, i);
+		ck_assert_str_eq(request.arguments, arguments);
 	}
+	ck_ok(control_parse("sigmafs 1 codebook show 1", &request));
+	ck_assert_uint_eq(request.verb, CONTROL_CODEBOOK);
+	ck_assert_str_eq(request.arguments, "show 1");
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		ck_rc(control_parse(bad[i].line, &verb), bad[i].rc);
+		ck_rc(control_parse(bad[i].line, &request), bad[i].rc);
 }
 END_TEST
 
@@ -51,12 +70,13 @@ struct script {
 	unsigned n_calls;
 };
 
-static int serve(void *ctx, enum control_verb verb, struct json *reply)
+static int serve(void *ctx, const struct control_request *request,
+		 struct json *reply)
 {
 	struct script *script = ctx;
 
 	script->n_calls++;
-	json_u64(reply, "verb", verb);
+	json_u64(reply, "verb", request->verb);
 	return script->rc;
 }
 
@@ -70,19 +90,19 @@ START_TEST(asks_and_answers)
 	char reply[CONTROL_REPLY_MAX];
 
 	tmpdir_init(&tmp);
-	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ENOENT);
+	ck_rc(control_ask_verb(tmp.path, CONTROL_STAT, reply), -ENOENT);
 	ck_ok(control_start(tmp.fd, serve, &script, &control));
 	ck_ok(fstatat(tmp.fd, CONTROL_NAME, &st, 0));
 	ck_assert_uint_eq(st.st_mode, S_IFSOCK | 0600);
-	ck_ok(control_ask(tmp.path, CONTROL_STAT, reply));
+	ck_ok(control_ask_verb(tmp.path, CONTROL_STAT, reply));
 	ck_ok(json_get_u64(reply, "verb", &verb));
 	ck_assert_uint_eq(verb, CONTROL_STAT);
 	script.rc = -EIO;
-	ck_rc(control_ask(tmp.path, CONTROL_SYNC, reply), -EIO);
-	ck_rc(control_ask(tmp.path, CONTROL_UNMOUNT, reply), -EIO);
+	ck_rc(control_ask_verb(tmp.path, CONTROL_SYNC, reply), -EIO);
+	ck_rc(control_ask_verb(tmp.path, CONTROL_UNMOUNT, reply), -EIO);
 	ck_assert_uint_eq(script.n_calls, 3);
 	control_stop(control);
-	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ENOENT);
+	ck_rc(control_ask_verb(tmp.path, CONTROL_STAT, reply), -ENOENT);
 	control_finish(control, 0);
 	tmpdir_release(&tmp);
 }
@@ -97,13 +117,42 @@ START_TEST(replaces_a_stale_socket)
 
 	tmpdir_init(&tmp);
 	ck_ok(mknodat(tmp.fd, CONTROL_NAME, S_IFREG | 0644, 0));
-	ck_rc(control_ask(tmp.path, CONTROL_STAT, reply), -ECONNREFUSED);
+	ck_rc(control_ask_verb(tmp.path, CONTROL_STAT, reply), -ECONNREFUSED);
 	ck_ok(control_start(tmp.fd, serve, &script, &control));
-	ck_ok(control_ask(tmp.path, CONTROL_STATUS, reply));
+	ck_ok(control_ask_verb(tmp.path, CONTROL_STATUS, reply));
 	control_stop(control);
 	control_finish(control, 0);
 	control_finish(NULL, 0);
 	control_stop(NULL);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
+/* A byte now and then keeps nobody else waiting for long. */
+START_TEST(slow_client_is_left)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct script script = { 0 };
+	struct control *control;
+	struct tmpdir tmp;
+	unsigned n = 0;
+	int fd;
+
+	tmpdir_init(&tmp);
+	ck_ok(control_start(tmp.fd, serve, &script, &control));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	ck_assert_int_ge(fd, 0);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path),
+		       "/proc/self/fd/%d/" CONTROL_NAME, tmp.fd);
+	ck_ok(connect(fd, (const struct sockaddr *)&addr, sizeof(addr)));
+	while (send(fd, "s", 1, MSG_NOSIGNAL) == 1) {
+		ck_assert_uint_lt(++n, 50);
+		(void)usleep(200000);
+	}
+	ck_assert_uint_eq(script.n_calls, 0);
+	(void)close(fd);
+	control_stop(control);
+	control_finish(control, 0);
 	tmpdir_release(&tmp);
 }
 END_TEST
@@ -114,6 +163,7 @@ Suite *suite_control(void)
 		parses_requests,
 		asks_and_answers,
 		replaces_a_stale_socket,
+		slow_client_is_left,
 	};
 
 	return suite_of("fs/control", tests, sizeof(tests) / sizeof(tests[0]),

@@ -52,7 +52,7 @@ START_TEST(takes_our_own)
 	ck_assert_uint_eq(o.volume.store.n_workers, 3);
 	ck_assert_uint_eq(o.volume.store.commit_seconds, 9);
 	ck_assert_int_eq(o.volume.store.effort, EFFORT_SMALL);
-	o = parsed("effort=store,cachesize=2097152,cache=3M");
+	o = parsed("effort=off,cachesize=2097152,cache=3M");
 	ck_assert_int_eq(o.volume.store.effort, EFFORT_STORE);
 	ck_assert_uint_eq(o.volume.store.cache_len, 3 * MIB);
 }
@@ -115,7 +115,7 @@ START_TEST(names_what_it_refuses)
 	refused("workers=1x", "'workers'");
 	refused("commit=0", "'commit': needs seconds");
 	refused("commit=3601", "'commit'");
-	refused("effort=most", "'effort': needs store, fastest");
+	refused("effort=most", "'effort': needs off, fastest");
 	refused("ro=1", "'ro': takes no value");
 	refused("allow_other=1", "'allow_other': takes no value");
 	refused("=", "");

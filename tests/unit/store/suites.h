@@ -9,13 +9,22 @@
 
 Suite *suite_bank(void);
 Suite *suite_cache(void);
+Suite *suite_checkpoint(void);
+Suite *suite_chunk(void);
 Suite *suite_commit(void);
+Suite *suite_context(void);
+Suite *suite_deltas(void);
 Suite *suite_fault(void);
+Suite *suite_index(void);
+Suite *suite_library(void);
 Suite *suite_log(void);
 Suite *suite_ops(void);
 Suite *suite_replay(void);
+Suite *suite_sampler(void);
+Suite *suite_rounds(void);
 Suite *suite_scan(void);
 Suite *suite_segment(void);
+Suite *suite_sketches(void);
 Suite *suite_store(void);
 Suite *suite_superblock(void);
 

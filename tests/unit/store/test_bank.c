@@ -6,6 +6,7 @@
 #include "unit/store/suites.h"
 
 #include "base/report.h"
+#include "codec/glyph_format.h"
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
 #include "store/bank.h"
@@ -31,7 +32,7 @@ static void bed_begin(struct bed *b)
 	tmpdir_init(&b->tmp);
 	ck_ok(index_open(&b->index, b->tmp.path, NULL, &fresh));
 	ck_assert(fresh);
-	ck_ok(bank_new(&b->bank));
+	ck_ok(bank_new(NULL, &b->bank));
 	ck_ok(bank_attach(b->bank, b->index.db));
 	ck_ok(db_begin(b->index.db));
 }
@@ -46,6 +47,7 @@ static void bed_end(struct bed *b)
 /* A frame of two chunks: ids 2n and 2n + 1. */
 static void add(struct bed *b, uint64_t n)
 {
+	static const uint8_t glyphs[] = { GLYPH_PAYLOAD_BIT | PRIM_ZSTD, 1, 0 };
 	struct frame_chunk chunks[2] = {
 		{ .id = 2 * n, .hash = n * 1000 + 1, .len = 10 },
 		{ .id = 2 * n + 1, .hash = n * 1000 + 2, .len = 20 },
@@ -56,7 +58,7 @@ static void add(struct bed *b, uint64_t n)
 			   .off = n * 128,
 			   .payload_len = 25 },
 		.raw_len = 30,
-		.kind = ENCODE_ZSTD,
+		.glyphs = span_of(glyphs, sizeof(glyphs)),
 		.chunks = chunks,
 		.n_chunks = 2,
 	};
@@ -177,6 +179,100 @@ START_TEST(unknown_chunk_has_no_count)
 }
 END_TEST
 
+/* A frame of chunk 9 that is a delta of chunk `base`, `n` times over. */
+static int add_deltas(struct bed *b, uint64_t seq, uint8_t base, size_t n)
+{
+	const struct frame_chunk chunk = { .id = seq, .hash = seq, .len = 7 };
+	const uint8_t one[] = { GLYPH_DELTA << GLYPH_TYPE_SHIFT |
+					GLYPH_PAYLOAD_BIT | PRIM_ZSTD_DELTA,
+				2, base, 0 };
+	uint8_t glyphs[(GLYPH_DELTAS_MAX + 1) * sizeof(one)];
+	struct bank_frame frame = {
+		.place = { .frame = seq, .payload_len = 9 },
+		.raw_len = 7,
+		.glyphs = span_of(glyphs, n * sizeof(one)),
+		.chunks = &chunk,
+		.n_chunks = 1,
+	};
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		memcpy(glyphs + i * sizeof(one), one, sizeof(one));
+	return bank_add(b->bank, &frame);
+}
+
+START_TEST(deltas_hold_their_bases)
+{
+	struct bed b;
+
+	bed_begin(&b);
+	report_silence(true);
+	add(&b, 1); /* sequence 501 */
+	add(&b, 2);
+	ck_ok(bank_ref(b.bank, 2, 1));
+	ck_ok(add_deltas(&b, 600, 2, 3));
+	ck_ok(add_deltas(&b, 700, 2, 1));
+	ck_ok(add_deltas(&b, 701, 4, 1));
+	expect_refs(&b, 2, 5);
+	expect_refs(&b, 4, 1);
+	expect_refs(&b, 3, 0);
+	/* The first two frames and the first of the deltas; then the rest. */
+	ck_ok(bank_flush(b.bank, 650, b.totals));
+	expect_refs(&b, 2, 5);
+	expect_refs(&b, 4, 1);
+	ck_assert_int_eq(b.totals[TOTAL_KIND_FIRST + ENCODE_DELTA], 1);
+	ck_ok(bank_flush(b.bank, 1000, b.totals));
+	ck_assert_int_eq(b.totals[TOTAL_KIND_FIRST + ENCODE_DELTA], 3);
+	bank_reset(b.bank);
+	expect_refs(&b, 2, 5);
+	expect_refs(&b, 4, 1);
+	/* The extent goes, the deltas stay. */
+	ck_ok(bank_ref(b.bank, 2, -1));
+	ck_ok(bank_flush(b.bank, 1000, b.totals));
+	expect_refs(&b, 2, 4);
+	report_silence(false);
+	bed_end(&b);
+}
+END_TEST
+
+/* What is not flushed is forgotten, and counted once when it comes again. */
+START_TEST(deltas_count_once)
+{
+	struct bed b;
+
+	bed_begin(&b);
+	add(&b, 1);
+	ck_ok(bank_flush(b.bank, 510, b.totals));
+	ck_ok(add_deltas(&b, 600, 2, 1));
+	expect_refs(&b, 2, 1);
+	bank_reset(b.bank);
+	expect_refs(&b, 2, 0);
+	ck_ok(add_deltas(&b, 600, 2, 1));
+	ck_ok(bank_flush(b.bank, 600, b.totals));
+	expect_refs(&b, 2, 1);
+	bed_end(&b);
+}
+END_TEST
+
+START_TEST(bases_that_make_no_sense)
+{
+	struct bed b;
+
+	bed_begin(&b);
+	report_silence(true);
+	add(&b, 1);
+	ck_rc(add_deltas(&b, 600, 0, 1), -EUCLEAN);
+	ck_rc(add_deltas(&b, 600, 2, GLYPH_DELTAS_MAX + 1), -EUCLEAN);
+	ck_ok(add_deltas(&b, 600, 2, GLYPH_DELTAS_MAX));
+	expect_refs(&b, 2, GLYPH_DELTAS_MAX);
+	/* A base that is nowhere. */
+	ck_ok(add_deltas(&b, 601, 99, 1));
+	ck_rc(bank_flush(b.bank, 1000, b.totals), -EUCLEAN);
+	report_silence(false);
+	bed_end(&b);
+}
+END_TEST
+
 START_TEST(rows_are_walked)
 {
 	struct frame_place place = { .frame = 0 };
@@ -230,7 +326,9 @@ START_TEST(meta_comes_back)
 	m.epoch = 3;
 	m.last_seq = 4;
 	m.log_len = 5;
-	m.first_segment = 6;
+	m.n_before = 6;
+	m.rounds.earlier = 9;
+	m.rebuilding = 1;
 	m.next_ids[STORE_N_IDS - 1] = 7;
 	m.totals[STORE_N_TOTALS - 1] = 8;
 	ck_ok(index_save(&b.index, &m));
@@ -259,7 +357,7 @@ static void spoil(const char *dir, const char *sql)
 START_TEST(strange_files_are_put_aside)
 {
 	static const char *const spoils[] = {
-		"PRAGMA user_version = 2",
+		"PRAGMA user_version = 99",
 		"PRAGMA application_id = 7",
 		"DROP TABLE meta",
 	};
@@ -393,6 +491,9 @@ Suite *suite_bank(void)
 		content_is_found,
 		counts_are_kept,
 		unknown_chunk_has_no_count,
+		deltas_hold_their_bases,
+		deltas_count_once,
+		bases_that_make_no_sense,
 		rows_are_walked,
 		same_frame_twice_is_refused,
 		meta_comes_back,

@@ -122,6 +122,14 @@ START_TEST(files_are_made_found_and_removed)
 	ck_ok(segments_range(t, &first, &last));
 	ck_assert_uint_eq(first, 7);
 	ck_assert_uint_eq(last, 7);
+	ck_ok(segments_next(t, 6, &first));
+	ck_assert_uint_eq(first, 7);
+	ck_ok(segments_next(t, 7, &first));
+	ck_assert_uint_eq(first, 0);
+	ck_ok(segments_before(t, 8, &first));
+	ck_assert_uint_eq(first, 7);
+	ck_ok(segments_before(t, 7, &first));
+	ck_assert_uint_eq(first, 0);
 	ck_ok(segments_remove(t, 7));
 	segments_free(t);
 	tmpdir_release(&tmp);

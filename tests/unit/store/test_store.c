@@ -203,6 +203,48 @@ START_TEST(lost_index_is_replayed)
 }
 END_TEST
 
+START_TEST(a_wide_gap_is_one_finding)
+{
+	struct fixture f;
+
+	fixture_begin(&f);
+	ck_ok(toy_set(&f.toy, 1, 1));
+	ck_ok(toy_close(&f.toy));
+	file_remove(f.dir, "index.db");
+	file_write(f.dir, "log/9999999999.seg", span_of("", 0));
+	ck_ok(toy_open(&f.toy, f.dir));
+	ck_assert_ptr_nonnull(store_opened(f.toy.store)->read_only);
+	expect_value(&f.toy, 1, 1);
+	/* The gap, and what stands behind it. */
+	ck_assert_uint_eq(toy_check(&f.toy), 2);
+	fixture_end(&f);
+}
+END_TEST
+
+/* A crash came between the FOOTER and the end of the zeros ahead of it. */
+START_TEST(zeros_behind_a_footer)
+{
+	static uint8_t bytes[1 << 20];
+	struct fixture f;
+	size_t len;
+
+	fixture_begin(&f);
+	ck_ok(toy_set(&f.toy, 1, 1));
+	fixture_reopen(&f);
+	len = file_read(f.dir, SEGMENT_1, bytes, sizeof(bytes) / 2);
+	memset(bytes + len, 0, 70000);
+	file_write(f.dir, SEGMENT_1, span_of(bytes, len + 70000));
+	ck_ok(toy_set(&f.toy, 1, 2));
+	fixture_reopen(&f);
+	ck_assert_uint_eq(toy_check(&f.toy), 0);
+	/* Anything else is no zero. */
+	bytes[len + 69999] = 1;
+	file_write(f.dir, SEGMENT_1, span_of(bytes, len + 70000));
+	ck_assert_uint_eq(toy_check(&f.toy), 1);
+	fixture_end(&f);
+}
+END_TEST
+
 START_TEST(second_opener_is_refused)
 {
 	struct fixture f;
@@ -215,6 +257,10 @@ START_TEST(second_opener_is_refused)
 	ck_ok(store_describe(f.toy.store, "a test"));
 	ck_ok(store_holder(f.dir, text, sizeof(text)));
 	ck_assert_str_eq(text, "a test");
+	/* It may be anybody's text. */
+	file_write(f.dir, "lock", span_of("a\x1b[31m\nb\x7f\xc3\xa4", 11));
+	ck_ok(store_holder(f.dir, text, sizeof(text)));
+	ck_assert_str_eq(text, "a?[31m?b?\xc3\xa4");
 	ck_ok(toy_close(&f.toy));
 	ck_rc(store_holder(f.dir, text, sizeof(text)), -ENOENT);
 	fixture_end(&f);
@@ -244,6 +290,8 @@ Suite *suite_store(void)
 		equal_bytes_are_stored_once,
 		what_was_synced_survives_a_crash,
 		lost_index_is_replayed,
+		a_wide_gap_is_one_finding,
+		zeros_behind_a_footer,
 		second_opener_is_refused,
 		housekeeping_ticks_and_commits,
 	};

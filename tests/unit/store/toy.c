@@ -9,7 +9,9 @@
 #include "store/check.h"
 #include "store/chunk.h"
 #include "store/db.h"
+#include "store/dump.h"
 #include "store/ingest.h"
+#include "store/ops.h"
 #include "store/state.h"
 
 #include <check.h>
@@ -44,6 +46,11 @@ static int attach(void *ctx, struct db *db)
 		rc = db_prepare(db, "DELETE FROM toy WHERE key = ?", &t->del);
 	if (rc == 0)
 		rc = db_prepare(db, "SELECT count(*) FROM toy", &t->count);
+	if (rc == 0)
+		rc = db_prepare(db,
+				"SELECT key, value, chunk FROM toy WHERE "
+				"key >= ? ORDER BY key",
+				&t->page);
 	return rc;
 }
 
@@ -133,6 +140,29 @@ static int log_set(struct toy *t, uint64_t key, const struct toy_row *row)
 	return txn_op(t->store, OP_SET, span_of(body, n));
 }
 
+static int dump_row(struct db_stmt *row, struct dump_cursor *c,
+		    struct buffer *ops)
+{
+	uint8_t body[3 * VARINT_MAX];
+	uint64_t key = db_column_u64(row, 0);
+	size_t n = varint_put(body, key);
+
+	c->keys[0] = key + 1; /* there is a key 0 */
+	n += varint_put(body + n, db_column_u64(row, 1));
+	n += varint_put(body + n, db_column_u64(row, 2));
+	return ops_put(ops, OP_SET, span_of(body, n));
+}
+
+static int dump(void *ctx, struct dump_cursor *c, struct buffer *ops)
+{
+	struct toy *t = ctx;
+
+	db_bind_u64(t->page, 0, c->keys[0]);
+	if (t->on_dump)
+		t->on_dump(t);
+	return dump_page(t->page, dump_row, c, ops);
+}
+
 static int before_batch(void *ctx)
 {
 	struct toy *t = ctx;
@@ -161,6 +191,7 @@ int toy_open(struct toy *t, const char *dir)
 		.schema = SCHEMA,
 		.attach = attach,
 		.apply = apply,
+		.dump = dump,
 		.before_batch = before_batch,
 		.tick = tick,
 	};

@@ -20,6 +20,8 @@ struct toy {
 	struct db_stmt *set;
 	struct db_stmt *del;
 	struct db_stmt *count;
+	struct db_stmt *page;
+	void (*on_dump)(struct toy *t); /* before each page; INDEX held */
 	uint64_t held_key; /* logged by before_batch; 0: none. INDEX */
 	uint64_t held_value;
 	bool noisy; /* before_batch always logs something */

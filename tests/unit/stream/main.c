@@ -10,9 +10,9 @@
 int main(void)
 {
 	static const suite_maker suites[] = {
-		suite_record,
-		suite_frame,
-		suite_chunker,
+		suite_record, suite_frame, suite_chunker, suite_codebook_record,
+		suite_head,   suite_seek,  suite_sieve,   suite_pipeline,
+		suite_pack,   suite_thaw,  suite_unpack,  suite_range,
 		NULL,
 	};
 

@@ -133,7 +133,7 @@ END_TEST
 
 START_TEST(unknown_fields_are_kept)
 {
-	struct inode_image image = { .attr.mode = S_IFDIR, .tail_len = 64 };
+	struct inode_image image = { .attr.mode = S_IFIFO, .tail_len = 64 };
 	uint8_t buf[INODE_IMAGE_MAX];
 	struct inode_image back;
 	size_t len;
@@ -207,11 +207,26 @@ START_TEST(types_that_are_none)
 	for (uint32_t type = 0; type < 16; type++) {
 		size_t len = image_with(0, type << 12 | 0644, buf);
 		int rc = inode_image_get(span_of(buf, len), &image);
-		bool known = type == 1 || type == 2 || type == 4 || type == 6 ||
-			     type == 8 || type == 10 || type == 12;
+		/* 4 is a directory, which has a parent. */
+		bool known = type == 1 || type == 2 || type == 6 || type == 8 ||
+			     type == 10 || type == 12;
 
 		ck_rc(rc, known ? 0 : -EUCLEAN);
 	}
+}
+END_TEST
+
+START_TEST(directory_without_parent)
+{
+	struct inode_image image = { .attr.mode = S_IFDIR, .parent = 1 };
+	uint8_t buf[INODE_IMAGE_MAX];
+	struct inode_image back;
+
+	(void)round_trip(&image);
+	image.parent = 0;
+	ck_rc(inode_image_get(span_of(buf, inode_image_put(&image, buf)),
+			      &back),
+	      -EUCLEAN);
 }
 END_TEST
 
@@ -254,8 +269,8 @@ Suite *suite_attr(void)
 	const TTest *const tests[] = {
 		random_images,           zeros_at_the_end_take_no_room,
 		unknown_fields_are_kept, fields_out_of_range,
-		types_that_are_none,     cut_off_within_a_field,
-		garbage_never_crashes,
+		types_that_are_none,     directory_without_parent,
+		cut_off_within_a_field,  garbage_never_crashes,
 	};
 
 	return suite_of("volume/attr", tests, ARRAY_LEN(tests), 20);

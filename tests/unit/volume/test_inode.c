@@ -4,7 +4,9 @@
 #include "unit/volume/fixture.h"
 #include "unit/volume/suites.h"
 
+#include "store/state.h"
 #include "volume/file.h"
+#include "volume/filemap.h"
 #include "volume/inodes.h"
 #include "volume/volume_impl.h"
 
@@ -179,6 +181,59 @@ START_TEST(made_and_deleted_in_one_batch)
 	ck_ok(volume_sync(f.v));
 	ck_assert_uint_eq(n_inodes(&f), 1);
 	ck_assert(!exists(&f, ino));
+	fixture_release(&f);
+}
+END_TEST
+
+/* The map of a file in many leaves goes in several transactions. */
+static void map_much(struct fixture *f, uint64_t ino)
+{
+	static struct extent list[MAP_EXTENTS_MAX];
+	struct inode *inode;
+	int64_t allocated = 0;
+
+	ck_ok(inode_get(f->v, ino, &inode));
+	for (uint64_t k = 0; k < 40; k++) {
+		struct map_range range = { ino, k << 31, (uint64_t)1 << 31 };
+
+		for (uint64_t i = 0; i < MAP_EXTENTS_MAX; i++)
+			list[i] = (struct extent){
+				.off = range.off + (i << 21),
+				.len = 1 << 20,
+				.kind = EXTENT_UNWRITTEN,
+			};
+		ck_ok(txn_begin(f->v->store));
+		ck_ok(filemap_assign(f->v, &range, list, MAP_EXTENTS_MAX,
+				     &allocated));
+		sync_lock(&inode->lock);
+		inode->image.attr.allocated += (uint64_t)allocated;
+		inode->image.attr.size = range.off + range.len;
+		inode_changed(f->v, inode);
+		sync_unlock(&inode->lock);
+		txn_end(f->v->store);
+	}
+	inode_put(f->v, inode);
+}
+
+START_TEST(a_long_file_is_deleted_in_steps)
+{
+	struct fixture f;
+	uint64_t before;
+	uint64_t ino;
+
+	fixture_init(&f);
+	ino = make_file(&f, ROOT, "long");
+	map_much(&f, ino);
+	ck_ok(volume_sync(f.v));
+	before = atomic_load(&f.v->store->n_ops);
+	ck_ok(try_unlink(&f, ROOT, "long"));
+	/* 160 leaves, 64 at a time. */
+	ck_assert_uint_ge(atomic_load(&f.v->store->n_ops) - before, 2);
+	ck_assert_uint_eq(n_inodes(&f), 1);
+	ino = make_file(&f, ROOT, "long");
+	map_much(&f, ino);
+	fixture_reopen(&f);
+	ck_ok(try_unlink(&f, ROOT, "long"));
 	fixture_release(&f);
 }
 END_TEST
@@ -454,6 +509,7 @@ Suite *suite_inode(void)
 		counts_keep_what_has_no_name,
 		an_evicted_orphan_is_deleted_too,
 		made_and_deleted_in_one_batch,
+		a_long_file_is_deleted_in_steps,
 		the_last_pin_under_index,
 		a_pin_outlives_deletion,
 		closing_deletes_what_has_no_name,

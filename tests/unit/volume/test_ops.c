@@ -18,7 +18,8 @@ static const struct op_dirent sample = {
 
 START_TEST(inode_both_ways)
 {
-	struct inode_image image = { .attr = { .mode = S_IFDIR, .nlink = 2 } };
+	struct inode_image image = { .attr = { .mode = S_IFDIR, .nlink = 2 },
+				     .parent = 1 };
 	uint8_t buf[OP_INODE_MAX];
 	size_t len = op_inode_put(OP_INO_MAX, &image, buf);
 	struct op_inode op;

@@ -200,6 +200,43 @@ START_TEST(capabilities_are_killed)
 }
 END_TEST
 
+#define POLICY "user.sigmafs.policy"
+
+START_TEST(policy_is_set_and_inherited)
+{
+	struct fixture f;
+	char list[100];
+	uint64_t dir, file, sub, fifo;
+
+	fixture_init(&f);
+	dir = make(&f, ROOT, "dir", S_IFDIR | 0755);
+	ck_rc(set(&f, dir, POLICY, "effort=all", 0), -EINVAL);
+	ck_rc(set(&f, dir, POLICY, "", 0), -EINVAL);
+	ck_rc(set(&f, dir, POLICY, "effort=off", XATTR_REPLACE), -ENODATA);
+	ck_ok(set(&f, dir, POLICY, "delta=off,effort=small", XATTR_CREATE));
+	ck_rc(set(&f, dir, POLICY, "effort=off", XATTR_CREATE), -EEXIST);
+	file = make_file(&f, dir, "file");
+	sub = make(&f, dir, "sub", S_IFDIR | 0755);
+	fifo = make(&f, dir, "fifo", S_IFIFO | 0644);
+	fixture_reopen(&f);
+	expect(&f, dir, POLICY, "effort=small,delta=off");
+	expect(&f, file, POLICY, "effort=small,delta=off");
+	expect(&f, sub, POLICY, "effort=small,delta=off");
+	ck_rc(volume_getxattr(f.v, fifo, name_of(POLICY), NULL, 0), -ENODATA);
+	ck_rc(set(&f, fifo, POLICY, "effort=off", 0), -EPERM);
+	ck_ok(set(&f, file, "user.a", "1", 0));
+	ck_assert_int_eq(volume_listxattr(f.v, file, NULL, 0), 27);
+	ck_rc(volume_listxattr(f.v, file, list, 26), -ERANGE);
+	ck_assert_int_eq(volume_listxattr(f.v, file, list, 27), 27);
+	ck_assert_mem_eq(list, "user.a\0" POLICY, 27);
+	ck_ok(volume_removexattr(f.v, file, name_of(POLICY)));
+	ck_rc(volume_removexattr(f.v, file, name_of(POLICY)), -ENODATA);
+	ck_assert_int_eq(volume_listxattr(f.v, file, NULL, 0), 7);
+	expect(&f, dir, POLICY, "effort=small,delta=off");
+	fixture_release(&f);
+}
+END_TEST
+
 Suite *suite_xattr(void)
 {
 	const TTest *const tests[] = {
@@ -209,6 +246,7 @@ Suite *suite_xattr(void)
 		names_fill_the_list,
 		ctime_and_deletion,
 		capabilities_are_killed,
+		policy_is_set_and_inherited,
 	};
 
 	return suite_of("volume/xattr", tests, ARRAY_LEN(tests), 60);

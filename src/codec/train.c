@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * train.c - a few dictionaries, of which the best on unseen frames stays.
+ */
+#define ZDICT_STATIC_LINKING_ONLY /* fastCover with our parameters */
+
+#include "codec/train.h"
+
+#include "codec/codebook.h"
+#include "codec/primitive.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <zdict.h>
+#include <zstd_errors.h>
+
+enum {
+	AFTER_PERCENT = 98, /* of `before`: the most that is a gain */
+	DICTIONARY_MIN = 16 << 10,
+	SAMPLES_PER_BYTE = 16, /* a longer dictionary would not be learned */
+	MATCH_LEN = 8,
+};
+
+/* Lengths of the segments that are looked for. Short ones suit records of few
+ * bytes, long ones everything else. */
+static const unsigned segment_lens[] = { 1024, 128 };
+
+static size_t sum_of(const struct train_request *q)
+{
+	size_t sum = 0;
+	unsigned i;
+
+	for (i = 0; i < q->n_samples; i++)
+		sum += q->lens[i];
+	return sum;
+}
+
+static bool stopped(const struct train_request *q)
+{
+	return q->stop && atomic_load(q->stop);
+}
+
+/* A length, 0: nothing to learn. */
+static ssize_t learn(const struct train_request *q, size_t cap,
+		     unsigned segment_len, uint8_t *dst)
+{
+	ZDICT_fastCover_params_t params = {
+		.k = segment_len,
+		.d = MATCH_LEN,
+		.zParams.compressionLevel = q->level,
+	};
+	size_t n = ZDICT_trainFromBuffer_fastCover(
+		dst, cap, q->samples, q->lens, q->n_samples, params);
+
+	if (!ZDICT_isError(n))
+		return n < CODEBOOK_LEN_MIN ? 0 : (ssize_t)n;
+	return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM
+								    : 0;
+}
+
+/* ---- judging ------------------------------------------------------------- */
+
+struct judge {
+	const struct train_request *q;
+	struct ZSTD_CCtx_s *zstd; /* owned */
+	uint8_t *room;            /* owned; for the longest of unseen */
+	size_t room_len;
+	size_t *alone; /* owned; the lengths of all unseen without a codebook */
+};
+
+static void judge_release(struct judge *j)
+{
+	prim_zstd_cctx_free(j->zstd);
+	free(j->room);
+	free(j->alone);
+}
+
+/* What does not fit stays as it is. */
+static ssize_t shorter(ssize_t n, size_t than)
+{
+	return n == 0 || (n > 0 && (size_t)n > than) ? (ssize_t)than : n;
+}
+
+static int judge_init(struct judge *j, const struct train_request *q)
+{
+	ssize_t n = 0;
+	size_t i;
+
+	*j = (struct judge){ .q = q };
+	for (i = 0; i < q->n_unseen; i++)
+		j->room_len = max_u64(j->room_len, q->unseen[i].len);
+	j->zstd = prim_zstd_cctx_new();
+	j->room = malloc(j->room_len + 1);
+	j->alone = calloc(q->n_unseen + 1, sizeof(*j->alone));
+	if (!j->zstd || !j->room || !j->alone)
+		return -ENOMEM;
+	for (i = 0; i < q->n_unseen && n >= 0; i++) {
+		n = prim_zstd_encode(j->zstd, q->level, q->unseen[i], j->room,
+				     j->room_len);
+		n = shorter(n, q->unseen[i].len);
+		j->alone[i] = (size_t)n;
+	}
+	return n < 0 ? (int)n : 0;
+}
+
+/* Sum over the frames, each alone or with `book`. */
+static int judge_sum(struct judge *j, struct codebook *book, uint64_t *ret)
+{
+	const struct zstd_codebook with = { j->q->level, book };
+	uint64_t sum = 0;
+	ssize_t n;
+	size_t i;
+
+	for (i = 0; i < j->q->n_unseen; i++) {
+		if (stopped(j->q))
+			return -ECANCELED;
+		n = 0;
+		if (book)
+			n = prim_zstd_codebook_encode(j->zstd, &with,
+						      j->q->unseen[i], j->room,
+						      j->room_len);
+		n = shorter(n, j->alone[i]);
+		if (n < 0)
+			return (int)n;
+		sum += (uint64_t)n;
+	}
+	*ret = sum;
+	return 0;
+}
+
+/* The same for a dictionary that is no codebook yet. */
+static int judge_bytes(struct judge *j, struct span bytes, uint64_t *ret)
+{
+	const struct codebook_head head = { .id = 1, .version = 1 };
+	struct codebook *book = NULL;
+	int rc = codebook_new(&head, bytes, &book);
+
+	if (rc == 0)
+		rc = judge_sum(j, book, ret);
+	codebook_put(book);
+	return rc;
+}
+
+/* ---- the whole ----------------------------------------------------------- */
+
+static ssize_t learn_best(struct judge *j, size_t cap, uint8_t *dst,
+			  struct train_result *r)
+{
+	uint8_t *tried = malloc(cap);
+	ssize_t best = 0;
+	uint64_t sum = 0;
+	ssize_t n = tried ? 0 : -ENOMEM;
+	size_t i;
+	int rc;
+
+	for (i = 0; n >= 0 && i < ARRAY_LEN(segment_lens); i++) {
+		n = stopped(j->q) ? -ECANCELED
+				  : learn(j->q, cap, segment_lens[i], tried);
+		if (n <= 0)
+			continue;
+		rc = judge_bytes(j, span_of(tried, (size_t)n), &sum);
+		if (rc < 0) {
+			n = rc;
+		} else if (best == 0 || sum < r->after) {
+			best = n;
+			r->after = sum;
+			memcpy(dst, tried, (size_t)n);
+		}
+	}
+	free(tried);
+	return n < 0 ? n : best;
+}
+
+ssize_t train_codebook(const struct train_request *request, uint8_t *dst,
+		       struct train_result *ret)
+{
+	size_t len = sum_of(request);
+	size_t cap = max_u64(DICTIONARY_MIN, len / SAMPLES_PER_BYTE);
+	struct train_result r = { .raw = 0 };
+	struct judge j;
+	ssize_t n;
+	size_t i;
+
+	for (i = 0; i < request->n_unseen; i++)
+		r.raw += request->unseen[i].len;
+	*ret = r;
+	if (len < TRAIN_BYTES_MIN || r.raw == 0)
+		return 0;
+	n = judge_init(&j, request);
+	if (n == 0)
+		n = judge_sum(&j, request->current, &r.before);
+	r.after = r.before;
+	if (n == 0)
+		n = learn_best(&j, min_u64(cap, TRAIN_DICTIONARY_MAX), dst, &r);
+	judge_release(&j);
+	if (n < 0)
+		return n;
+	*ret = r;
+	return r.after * 100 <= r.before * AFTER_PERCENT ? n : 0;
+}

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * transform.h - trees that put bytes into another order or form before zstd.
+ *
+ * Pure. A transformer keeps scratch memory, which grows to what the longest
+ * frame needed; one per encoder.
+ */
+#ifndef CODEC_TRANSFORM_H
+#define CODEC_TRANSFORM_H
+
+#include "base/bytes.h"
+#include "codec/sniff.h"
+
+#include <sys/types.h>
+
+struct ZSTD_CCtx_s;
+struct transformer;
+
+/* Borrows `zstd`. -ENOMEM. */
+int transformer_new(struct ZSTD_CCtx_s *zstd, struct transformer **ret);
+void transformer_free(struct transformer *t);
+
+/* Bytes that it takes at most for frames of up to `raw_len` bytes. */
+size_t transformer_memory(size_t raw_len);
+
+/* What to make trees of. */
+struct transform_request {
+	struct span raw;
+	const struct sniffed *sniffed;
+	int level; /* of zstd */
+};
+
+/*
+ * Each writes a tree of at most `cap` bytes at `dst` and returns its length.
+ * 0: it does not fit, or the bytes are not of this kind. -ENOMEM.
+ */
+typedef ssize_t transform_make(struct transformer *t,
+			       const struct transform_request *request,
+			       uint8_t *dst, size_t cap);
+
+transform_make transform_columns; /* text in lines, JSON */
+transform_make transform_code;    /* x86-64, AArch64 */
+transform_make transform_numbers; /* records, samples */
+
+#endif

@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * bank_dump.c - rows of the bank as operations, and such rows merged.
+ *
+ * A page of rows is one operation, each row written as a difference to the one
+ * before. Rows of a checkpoint and those that follow from FRAME records overlap:
+ * so they are merged, in any order, with the same result.
+ */
+#include "store/bank_rows.h"
+
+#include "base/error.h"
+#include "base/varint.h"
+#include "codec/glyph.h"
+#include "store/ops.h"
+#include "stream/frame.h"
+#include "stream/record_format.h"
+
+enum {
+	ROW_MAX = 7 * VARINT_MAX,
+	ROWS_LIMIT = DUMP_LEN + ROW_MAX,
+};
+
+int bank_rows_attach_dump(struct bank_rows *r, struct db *db)
+{
+	const struct {
+		const char *sql;
+		struct db_stmt **ret;
+	} all[] = {
+		{ "INSERT INTO chunk VALUES(?, ?, ?, ?) ON CONFLICT(id) DO "
+		  "UPDATE SET refs = refs + excluded.refs, len = excluded.len, "
+		  "frame = max(frame, excluded.frame)",
+		  &r->merge_chunk },
+		{ "INSERT INTO chunk VALUES(?2, 0, ?1, 0) ON CONFLICT(id) DO "
+		  "UPDATE SET refs = excluded.refs",
+		  &r->merge_refs },
+		{ "INSERT OR IGNORE INTO content VALUES(?, ?)",
+		  &r->merge_content },
+		{ "INSERT OR IGNORE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)",
+		  &r->merge_frame },
+		{ "INSERT OR IGNORE INTO base VALUES(?, ?, ?)",
+		  &r->merge_base },
+		{ "SELECT frame, node, chunk FROM base WHERE (frame, node) > "
+		  "(?, ?) ORDER BY frame, node",
+		  &r->pages[3] },
+		{ "SELECT id, segment, off8, len, raw, kind, codebook FROM frame "
+		  "WHERE id > ? ORDER BY id",
+		  &r->pages[0] },
+		{ "SELECT id, frame, len FROM chunk WHERE id > ? ORDER BY id",
+		  &r->pages[1] },
+		{ "SELECT key, chunk FROM content WHERE (key, chunk) > (?, ?) "
+		  "ORDER BY key, chunk",
+		  &r->pages[2] },
+	};
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
+		rc = db_prepare(db, all[i].sql, all[i].ret);
+	return rc;
+}
+
+/* ---- out ------------------------------------------------------------------ */
+
+/* What a row is written as a difference to; all zero at the first. */
+struct row {
+	uint64_t fields[7];
+};
+
+enum { N_FRAME = 7, N_CHUNK = 3, N_CONTENT = 2, N_BASE = 3 };
+
+static const uint8_t n_fields[] = { N_FRAME, N_CHUNK, N_CONTENT, N_BASE };
+
+/* The first field grows; the second jumps; the rest stands for itself. */
+static size_t put_row(const struct row *row, const struct row *last, size_t n,
+		      uint8_t *dst)
+{
+	size_t len = varint_put(dst, row->fields[0] - last->fields[0]);
+	size_t i;
+
+	len += varint_put(dst + len,
+			  zigzag((int64_t)(row->fields[1] - last->fields[1])));
+	for (i = 2; i < n; i++)
+		len += varint_put(dst + len, row->fields[i]);
+	return len;
+}
+
+static int get_row(struct reader *r, size_t n, struct row *row)
+{
+	uint64_t v = 0;
+	size_t i;
+	int rc = varint_get(r, &v);
+
+	row->fields[0] += v;
+	if (rc == 0)
+		rc = varint_get(r, &v);
+	row->fields[1] += (uint64_t)unzigzag(v);
+	for (i = 2; rc == 0 && i < n; i++)
+		rc = varint_get(r, &row->fields[i]);
+	return rc;
+}
+
+/* Rows behind the cursor into `rows`; as dump_page(). */
+static int take_page(struct db_stmt *page, struct dump_cursor *c,
+		     struct buffer *rows)
+{
+	struct row last = { { 0 } };
+	struct row row = { { 0 } };
+	size_t n = n_fields[c->table];
+	unsigned n_rows = 0;
+	size_t i;
+	int rc = 0;
+
+	db_bind_u64(page, 0, c->keys[0]);
+	if (c->table >= 2)
+		db_bind_u64(page, 1, c->keys[1]);
+	while (n_rows < DUMP_ROWS && rows->len < DUMP_LEN) {
+		rc = db_step(page);
+		if (rc != 1)
+			break;
+		for (i = 0; i < n; i++)
+			row.fields[i] = db_column_u64(page, (int)i);
+		rows->len += put_row(&row, &last, n, rows->data + rows->len);
+		last = row;
+		n_rows++;
+	}
+	db_reset(page);
+	if (n_rows > 0) {
+		c->keys[0] = last.fields[0];
+		c->keys[1] = last.fields[1];
+	}
+	return rc;
+}
+
+int bank_rows_dump(struct bank_rows *r, struct dump_cursor *c,
+		   struct buffer *ops)
+{
+	struct buffer rows;
+	unsigned table = c->table;
+	int more;
+	int rc;
+
+	buffer_init(&rows, ROWS_LIMIT);
+	rc = buffer_reserve(&rows, ROWS_LIMIT);
+	more = rc == 0 ? take_page(r->pages[table], c, &rows) : rc;
+	rc = more < 0 ? more : 0;
+	if (rc == 0 && rows.len > 0)
+		rc = ops_put(ops, (uint8_t)(OP_FRAME_ROWS + table),
+			     buffer_span(&rows));
+	buffer_release(&rows);
+	if (rc < 0 || more == 1)
+		return rc < 0 ? rc : 1;
+	*c = (struct dump_cursor){ .table = table + 1 };
+	return c->table < ARRAY_LEN(r->pages);
+}
+
+/* ---- in ------------------------------------------------------------------- */
+
+static bool frame_makes_sense(const struct row *row)
+{
+	return row->fields[0] > 0 && row->fields[1] > 0 &&
+	       row->fields[2] < UINT64_MAX / 8 &&
+	       row->fields[3] <= RECORD_PAYLOAD_MAX &&
+	       row->fields[4] <= FRAME_RAW_MAX &&
+	       row->fields[5] < ENCODE_N_KINDS;
+}
+
+static int merge_frame(struct bank_rows *r, const struct row *row)
+{
+	int i;
+
+	if (!frame_makes_sense(row))
+		return -EUCLEAN;
+	for (i = 0; i < N_FRAME; i++)
+		db_bind_u64(r->merge_frame, i, row->fields[i]);
+	return db_run(r->merge_frame);
+}
+
+static int merge_chunk(struct bank_rows *r, const struct row *row)
+{
+	if (row->fields[0] == 0 || row->fields[1] == 0 ||
+	    row->fields[2] > FRAME_CHUNK_LEN_MAX)
+		return -EUCLEAN;
+	db_bind_u64(r->merge_chunk, 0, row->fields[0]);
+	db_bind_u64(r->merge_chunk, 1, row->fields[1]);
+	db_bind_u64(r->merge_chunk, 2, 0);
+	db_bind_u64(r->merge_chunk, 3, row->fields[2]);
+	return db_run(r->merge_chunk);
+}
+
+static int merge_content(struct bank_rows *r, const struct row *row)
+{
+	if (row->fields[0] == 0 || row->fields[1] == 0)
+		return -EUCLEAN;
+	db_bind_u64(r->merge_content, 0, row->fields[0]);
+	db_bind_u64(r->merge_content, 1, row->fields[1]);
+	return db_run(r->merge_content);
+}
+
+static int merge_base(struct bank_rows *r, const struct row *row)
+{
+	int i;
+
+	if (row->fields[0] == 0 || row->fields[1] >= GLYPH_DELTAS_MAX ||
+	    row->fields[2] == 0)
+		return -EUCLEAN;
+	for (i = 0; i < N_BASE; i++)
+		db_bind_u64(r->merge_base, i, row->fields[i]);
+	return db_run(r->merge_base);
+}
+
+int bank_rows_load(struct bank_rows *r, uint8_t type, struct span body)
+{
+	static int (*const mergers[])(struct bank_rows *,
+				      const struct row *) = {
+		merge_frame,
+		merge_chunk,
+		merge_content,
+		merge_base,
+	};
+	struct reader in = reader_of(body);
+	struct row row = { { 0 } };
+	size_t table = (size_t)type - OP_FRAME_ROWS;
+	int rc = 0;
+
+	if (type < OP_FRAME_ROWS || table >= ARRAY_LEN(mergers))
+		return -EOPNOTSUPP;
+	while (rc == 0 && reader_left(&in) > 0) {
+		rc = get_row(&in, n_fields[table], &row);
+		if (rc == 0)
+			rc = mergers[table](r, &row);
+	}
+	return rc == -EUCLEAN ? corrupt("rows of a checkpoint make no sense")
+			      : rc;
+}
+
+/* ---- afterwards ----------------------------------------------------------- */
+
+/* Runs `sql`, a sum in the second column for each key in the first. */
+static int sum_up(struct db *db, const char *sql, int64_t *ret, size_t n)
+{
+	struct db_stmt *s;
+	int rc = db_prepare(db, sql, &s);
+
+	if (rc < 0)
+		return rc;
+	while ((rc = db_step(s)) == 1) {
+		uint64_t key = db_column_u64(s, 0);
+
+		if (key < n)
+			ret[key] = db_column_i64(s, 1);
+	}
+	db_stmt_free(s);
+	return rc;
+}
+
+int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
+			    uint64_t *ret_n)
+{
+	struct db_stmt *s;
+	int rc = db_prepare(
+		r->db,
+		"SELECT codebook, count(*) FROM frame WHERE codebook "
+		"> ? GROUP BY codebook ORDER BY codebook LIMIT 1",
+		&s);
+
+	if (rc < 0)
+		return rc;
+	db_bind_u64(s, 0, after);
+	rc = db_step(s);
+	if (rc == 1) {
+		*ret = db_column_u64(s, 0);
+		*ret_n = db_column_u64(s, 1);
+	}
+	db_stmt_free(s);
+	return rc;
+}
+
+int bank_rows_settle(struct bank_rows *r, int64_t *totals)
+{
+	int64_t homeless = 0;
+	int rc = db_exec(r->db,
+			 "INSERT INTO chunk SELECT chunk, 0, count(*), 0 FROM "
+			 "base WHERE true GROUP BY chunk ON CONFLICT(id) DO "
+			 "UPDATE SET refs = refs + excluded.refs");
+
+	if (rc == 0)
+		rc = sum_up(r->db,
+			    "SELECT 0, count(*) FROM chunk WHERE frame = 0 AND "
+			    "refs > 0",
+			    &homeless, 1);
+	if (rc == 0 && homeless > 0)
+		rc = corrupt("%lld chunks are referred to, and not there",
+			     (long long)homeless);
+	if (rc == 0)
+		rc = db_exec(r->db, "DELETE FROM chunk WHERE frame = 0");
+	if (rc == 0)
+		rc = sum_up(
+			r->db,
+			"SELECT 0, count(*) FROM chunk UNION ALL "
+			"SELECT 1, coalesce(sum(len), 0) FROM chunk UNION ALL "
+			"SELECT 2, count(*) FROM frame UNION ALL "
+			"SELECT 3, coalesce(sum(raw), 0) FROM frame UNION ALL "
+			"SELECT 4, coalesce(sum(len), 0) FROM frame",
+			totals + TOTAL_CHUNKS, 5);
+	if (rc == 0)
+		rc = sum_up(r->db,
+			    "SELECT kind, count(*) FROM frame GROUP BY kind",
+			    totals + TOTAL_KIND_FIRST, ENCODE_N_KINDS);
+	return rc;
+}
+
+static_assert(TOTAL_CHUNK_LEN == TOTAL_CHUNKS + 1 &&
+		      TOTAL_FRAMES == TOTAL_CHUNKS + 2 &&
+		      TOTAL_FRAME_RAW == TOTAL_CHUNKS + 3 &&
+		      TOTAL_FRAME_STORED == TOTAL_CHUNKS + 4,
+	      "sum_up() knows their order");

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * library.c - codebooks between log, index and memory.
+ *
+ * A codebook is appended to the log and entered into the index under INDEX, and
+ * can be picked only then: so its record stands before every frame that names
+ * it, and a COMMIT that covers one of them covers it.
+ */
+#include "store/library.h"
+
+#include "base/varint.h"
+#include "store/ops.h"
+#include "store/state.h"
+#include "stream/codebook_record.h"
+
+/* INDEX held. */
+static int append(struct store *s, struct span payload)
+{
+	const struct log_entry entry = {
+		.type = RECORD_CODEBOOK,
+		.payload = payload,
+	};
+	struct log_place at;
+	uint64_t id = 0;
+	int rc = log_append(s->log, &entry, &at);
+
+	if (rc == 0) {
+		const struct codebook_place place = { at.segment, at.off };
+
+		rc = codebooks_add(s->codebooks, &place, payload, &id);
+	}
+	if (rc < 0) {
+		store_fail(s, rc, "writing a codebook to the log");
+		return rc;
+	}
+	atomic_fetch_add(&s->mark, 1);
+	atomic_fetch_add(&s->n_ops, 1);
+	return 0;
+}
+
+/* The version behind the newest of a class. INDEX held. */
+static int next_version(struct store *s, const char *class, uint64_t *ret)
+{
+	struct codebook_row row = { .id = 0 };
+	uint64_t newest = 0;
+	int rc;
+
+	while ((rc = codebooks_next(s->codebooks, row.id, &row)) == 1) {
+		if (strcmp(row.class, class) == 0)
+			newest = max_u64(newest, row.version);
+	}
+	if (rc == 0)
+		*ret = newest + 1;
+	return rc;
+}
+
+/* Whether it is a dictionary. */
+static int try_out(const struct codebook_head *head, struct span dictionary)
+{
+	struct codebook *b = NULL;
+	int rc = codebook_new(head, dictionary, &b);
+
+	codebook_put(b);
+	return rc;
+}
+
+int library_publish(struct store *s, enum content_class class,
+		    struct span dictionary, uint64_t *ret_id)
+{
+	struct codebook_head head = { .class = class };
+	const char *name = codebook_class_name(class);
+	struct encoder *e = NULL;
+	struct buffer payload;
+	int rc;
+
+	if (!name)
+		return -EINVAL;
+	rc = store_writable(s);
+	if (rc == 0)
+		rc = try_out(&head, dictionary);
+	if (rc == 0)
+		rc = encoder_new(&e);
+	if (rc < 0)
+		return rc;
+	buffer_init(&payload, RECORD_PAYLOAD_MAX);
+	rc = txn_begin(s);
+	if (rc == 0) {
+		head.id = store_next_id(s, STORE_ID_CODEBOOK);
+		rc = next_version(s, name, &head.version);
+		if (rc == 0)
+			rc = codebook_record_put(e, &head, dictionary,
+						 &payload);
+		if (rc == 0)
+			rc = append(s, buffer_span(&payload));
+		txn_end(s);
+	}
+	buffer_release(&payload);
+	encoder_free(e);
+	if (rc == 0)
+		*ret_id = head.id;
+	return rc;
+}
+
+int library_get(struct store *s, uint64_t id, struct codebook **ret)
+{
+	struct codebook *b = codebooks_find(s->codebooks, id);
+	int rc = 0;
+
+	if (!b) {
+		index_lock(s);
+		rc = codebooks_load(s->codebooks, id, &b);
+		index_unlock(s);
+	}
+	if (rc == 0)
+		*ret = b;
+	return rc;
+}
+
+struct codebook *library_pick(struct store *s, enum content_class class,
+			      size_t raw_len, bool *ret_compare)
+{
+	enum codebook_advice advice =
+		codebooks_advise(s->codebooks, class, raw_len);
+	struct codebook *b = NULL;
+	uint64_t id;
+
+	if (advice == CODEBOOK_SKIP)
+		return NULL;
+	id = codebooks_newest(s->codebooks, class);
+	/* One that cannot be read is told when somebody has to. */
+	if (id == 0 || library_get(s, id, &b) < 0)
+		return NULL;
+	*ret_compare = advice == CODEBOOK_COMPARE;
+	return b;
+}
+
+int library_next(struct store *s, uint64_t after, struct codebook_row *ret)
+{
+	int rc;
+
+	index_lock(s);
+	rc = codebooks_next(s->codebooks, after, ret);
+	index_unlock(s);
+	return rc;
+}
+
+/* INDEX held, in a transaction. */
+static int retire_all(struct store *s)
+{
+	uint8_t body[VARINT_MAX];
+	uint64_t id = 0;
+	int n = 0;
+	int rc;
+
+	for (;;) {
+		rc = codebooks_find_idle(s->codebooks, id, &id);
+		if (rc < 0 || id == 0)
+			return rc < 0 ? rc : n;
+		rc = txn_op(s, OP_CODEBOOK_DEL,
+			    span_of(body, varint_put(body, id)));
+		if (rc < 0)
+			return rc;
+		n++;
+	}
+}
+
+int library_retire(struct store *s)
+{
+	int rc = txn_begin(s);
+
+	if (rc < 0)
+		return rc;
+	rc = retire_all(s);
+	txn_end(s);
+	return rc;
+}

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * test_file_read.c - what a read sees when the file changes under it.
+ *
+ * The change happens on the reader's own thread, in the middle of the read: when
+ * it fetches its first frame from the log.
+ */
+#ifndef _GNU_SOURCE
+# define _GNU_SOURCE
+#endif
+
+#include "unit/volume/fixture.h"
+#include "unit/volume/suites.h"
+
+#include "base/io.h"
+#include "lib/rng.h"
+#include "store/state.h"
+#include "volume/file.h"
+#include "volume/file_data.h"
+#include "volume/volume_impl.h"
+
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	STRIDE = 64,
+	N_PIECES = 700, /* three leaves */
+	LEN = N_PIECES * STRIDE,
+};
+
+static struct {
+	/* atomic: whoever reads first takes it */
+	void (*_Atomic change)(struct fixture *f, uint64_t ino);
+	struct fixture *f;
+	uint64_t ino;
+} hook;
+
+int __real_io_pread_full(int fd, void *buf, size_t len, uint64_t off);
+int __wrap_io_pread_full(int fd, void *buf, size_t len, uint64_t off);
+
+int __wrap_io_pread_full(int fd, void *buf, size_t len, uint64_t off)
+{
+	void (*change)(struct fixture * f, uint64_t ino) =
+		atomic_exchange(&hook.change, NULL);
+
+	if (change)
+		change(hook.f, hook.ino);
+	return __real_io_pread_full(fd, buf, len, off);
+}
+
+/* A file of single bytes and holes, nothing of it in memory. */
+static uint64_t make_pieces(struct fixture *f)
+{
+	uint64_t ino = make_file(f, VOLUME_ROOT, "f");
+
+	for (uint64_t i = 0; i < N_PIECES; i++)
+		ck_ok(file_write(f->v, ino, i * STRIDE, span_of("1", 1), 0));
+	ck_ok(file_write(f->v, ino, LEN - 1, span_of("1", 1), 0));
+	ck_ok(file_fsync(f->v, ino));
+	fixture_reopen(f);
+	return ino;
+}
+
+static void overwrite(struct fixture *f, uint64_t ino)
+{
+	uint8_t bytes[LEN];
+
+	memset(bytes, '2', sizeof(bytes));
+	ck_ok(file_write(f->v, ino, 0, span_of(bytes, sizeof(bytes)), 0));
+	ck_ok(file_fsync(f->v, ino));
+}
+
+static void truncate_it(struct fixture *f, uint64_t ino)
+{
+	struct volume_attr attr = { .size = 1 };
+
+	ck_ok(volume_setattr(f->v, ino, SET_SIZE, &attr, &attr));
+	ck_ok(file_fsync(f->v, ino));
+}
+
+/* What a read gives that `change` happens in: always what was before. */
+static void check_change(void (*change)(struct fixture *f, uint64_t ino))
+{
+	struct fixture f;
+	struct file_read r;
+	const uint8_t *got;
+	uint64_t ino;
+
+	fixture_init(&f);
+	ino = make_pieces(&f);
+	hook.f = &f;
+	hook.ino = ino;
+	hook.change = change;
+	ck_ok(file_read(f.v, ino, 0, LEN, &r));
+	ck_assert(!hook.change);
+	ck_assert_uint_eq(r.len, LEN);
+	ck_assert_int_eq(r.n_iov, 1);
+	got = r.iov[0].iov_base;
+	for (size_t i = 0; i < LEN; i++)
+		ck_assert_int_eq(got[i],
+				 i % STRIDE == 0 || i == LEN - 1 ? '1' : 0);
+	file_read_done(&r);
+	fixture_release(&f);
+}
+
+START_TEST(overwritten_while_read)
+{
+	check_change(overwrite);
+}
+END_TEST
+
+START_TEST(truncated_while_read)
+{
+	check_change(truncate_it);
+}
+END_TEST
+
+static bool keeps_leaves(struct fixture *f, uint64_t ino)
+{
+	struct inode *inode = inode_peek(f->v, ino);
+	bool any = false;
+
+	ck_assert(inode != NULL);
+	sync_lock(&inode->lock);
+	for (size_t i = 0; inode->data && i < DATA_LEAVES; i++)
+		any |= inode->data->leaves[i] != NULL;
+	sync_unlock(&inode->lock);
+	inode_put(f->v, inode);
+	return any;
+}
+
+START_TEST(few_inodes_keep_large_leaves)
+{
+	enum { N = LEAF_RING_LEN + 20, N_EXTENTS = LEAF_SMALL + 1 };
+	uint64_t inos[N];
+	struct fixture f;
+	struct file_read r;
+	unsigned n_kept = 0;
+
+	fixture_init(&f);
+	for (unsigned i = 0; i < N; i++) {
+		char name[3] = { (char)('0' + i / 50), (char)('0' + i % 50) };
+
+		inos[i] = make_file(&f, VOLUME_ROOT, name);
+		for (uint64_t k = 0; k < N_EXTENTS; k++)
+			ck_ok(file_allocate(f.v, inos[i], 0, 2 * k, 1));
+	}
+	for (unsigned i = 0; i < N; i++) {
+		ck_ok(file_read(f.v, inos[i], 0, 4096, &r));
+		ck_assert_uint_eq(r.len, 2 * N_EXTENTS - 1);
+		file_read_done(&r);
+		ck_assert(keeps_leaves(&f, inos[i]));
+	}
+	for (unsigned i = 0; i < N; i++)
+		n_kept += keeps_leaves(&f, inos[i]);
+	ck_assert_uint_eq(n_kept, LEAF_RING_LEN);
+	fixture_release(&f);
+}
+END_TEST
+
+/* ---- reading ahead --------------------------------------------------------- */
+
+enum {
+	PIECE = 16 << 10,
+	STEP = PIECE + 4096, /* a piece and a hole */
+	N_AHEAD = 300,       /* two leaves */
+};
+
+/* Whether the frame of the file's last chunk is decoded, or about to be. */
+static bool last_is_there(struct fixture *f, uint64_t ino)
+{
+	struct store *s = volume_store(f->v);
+	struct frame_place place;
+	struct leaf *leaf = NULL;
+	bool there;
+
+	index_lock(s);
+	ck_ok(filemap_leaf(f->v, ino, (uint64_t)(N_AHEAD - 1) * STEP, &leaf));
+	ck_ok(bank_load(s->bank, leaf->extents[leaf->n - 1].chunk, &place));
+	index_unlock(s);
+	there = cache_has(s->cache, place.frame);
+	leaf_put(leaf);
+	return there;
+}
+
+static void read_pieces(struct fixture *f, uint64_t ino, const uint8_t *want)
+{
+	struct file_read r;
+
+	for (uint64_t i = 0; i < LEAF_EXTENTS_MAX - 2; i++) {
+		ck_ok(file_read(f->v, ino, i * STEP, STEP, &r));
+		ck_assert_uint_eq(r.len, STEP);
+		ck_assert_mem_eq(r.iov[0].iov_base, want + i * PIECE, PIECE);
+		file_read_done(&r);
+	}
+}
+
+START_TEST(reads_ahead_into_the_next_leaf)
+{
+	uint8_t *bytes = malloc(N_AHEAD * PIECE);
+	struct rng rng = rng_of(8);
+	struct fixture f;
+	uint64_t ino;
+
+	ck_assert(bytes != NULL);
+	for (size_t i = 0; i < N_AHEAD * PIECE; i++)
+		bytes[i] = (uint8_t)rng_u64(&rng);
+	fixture_init(&f);
+	ino = make_file(&f, VOLUME_ROOT, "f");
+	for (uint64_t i = 0; i < N_AHEAD; i++)
+		ck_ok(file_write(f.v, ino, i * STEP,
+				 span_of(bytes + i * PIECE, PIECE), 0));
+	ck_ok(file_fsync(f.v, ino));
+	fixture_reopen(&f);
+	ck_assert(!last_is_there(&f, ino));
+	read_pieces(&f, ino, bytes);
+	for (unsigned i = 0; i < 500 && !last_is_there(&f, ino); i++)
+		(void)usleep(10000);
+	ck_assert(last_is_there(&f, ino));
+	fixture_release(&f);
+	free(bytes);
+}
+END_TEST
+
+/* Who reads here and there has nothing read ahead. */
+START_TEST(reads_not_ahead_for_random_readers)
+{
+	enum { LEN_ALL = 20 << 20, N_READS = 20 };
+	struct cache_stats before;
+	struct cache_stats after;
+	struct rng rng = rng_of(8);
+	struct fixture f;
+	struct file_read r;
+	uint64_t n_chunks = 0;
+	uint64_t ino;
+	uint8_t *bytes = malloc(LEN_ALL);
+
+	ck_assert(bytes != NULL);
+	for (size_t i = 0; i < LEN_ALL; i++)
+		bytes[i] = (uint8_t)rng_u64(&rng);
+	fixture_init(&f);
+	ino = make_file(&f, VOLUME_ROOT, "f");
+	ck_ok(file_write(f.v, ino, 0, span_of(bytes, LEN_ALL), 0));
+	ck_ok(file_fsync(f.v, ino));
+	fixture_reopen(&f);
+	cache_stat(volume_store(f.v)->cache, &before);
+	for (uint64_t i = 0; i < N_READS; i++) {
+		uint64_t off = (i % 2 ? 11 << 20 : 2 << 20) + (i << 18);
+
+		ck_ok(file_read(f.v, ino, off, 4096, &r));
+		ck_assert_uint_eq(r.len, 4096);
+		n_chunks += (uint64_t)r.n_iov;
+		for (int k = 0; k < r.n_iov; off += r.iov[k++].iov_len)
+			ck_assert_mem_eq(r.iov[k].iov_base, bytes + off,
+					 r.iov[k].iov_len);
+		file_read_done(&r);
+	}
+	(void)usleep(100000);
+	cache_stat(volume_store(f.v)->cache, &after);
+	ck_assert_uint_le(after.misses - before.misses, n_chunks);
+	fixture_release(&f);
+	free(bytes);
+}
+END_TEST
+
+Suite *suite_file_read(void)
+{
+	const TTest *const tests[] = {
+		overwritten_while_read,
+		truncated_while_read,
+		few_inodes_keep_large_leaves,
+		reads_ahead_into_the_next_leaf,
+		reads_not_ahead_for_random_readers,
+	};
+
+	return suite_of("volume/file_read", tests, ARRAY_LEN(tests), 60);
+}
