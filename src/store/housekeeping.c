@@ -22,7 +22,7 @@ struct housekeeping {
 	struct sync_cond wake;
 	bool ending GUARDED_BY(lock);
 	bool kicked GUARDED_BY(lock); /* an index commit is due */
-	struct workers *thread;       /* immutable; one, all ours */
+	struct workers *thread;       /* one, all ours; NULL: ended */
 	struct store *store;          /* immutable */
 
 	/* the thread's own */
@@ -106,10 +106,12 @@ static void housekeeping_main(struct work *w, unsigned worker)
 	}
 }
 
-static void housekeeping_free(struct store *s)
+void housekeeping_free(struct store *s)
 {
 	struct housekeeping *h = s->housekeeping;
 
+	if (!h)
+		return;
 	s->housekeeping = NULL;
 	sync_cond_release(&h->wake);
 	sync_mutex_release(&h->lock);
@@ -147,5 +149,5 @@ void housekeeping_end(struct store *s)
 	sync_signal(&h->wake);
 	sync_unlock(&h->lock);
 	workers_free(h->thread);
-	housekeeping_free(s);
+	h->thread = NULL;
 }

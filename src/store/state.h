@@ -152,9 +152,11 @@ int index_write(struct store *s, bool truncate); /* INDEX held */
 void checkpoint_note(struct store *s, uint64_t segment,
 		     const struct round_end *end);
 
-/* housekeeping.c */
+/* housekeeping.c: after its end it may still be kicked, in vain, until it is
+ * freed. */
 void housekeeping_kick(struct store *s);
 void housekeeping_end(struct store *s);
+void housekeeping_free(struct store *s);
 
 /* ingest.c */
 int ingest_start(struct store *s);

@@ -388,6 +388,7 @@ static void store_free(struct store *s)
 	ingest_end(s);
 	trainer_free(s->trainer);
 	workers_free(s->prefetchers);
+	housekeeping_free(s);
 	index_close(&s->index);
 	log_free(s->log);
 	cache_free(s->cache);
@@ -470,13 +471,14 @@ int store_close(struct store *s)
 {
 	int rc;
 
+	/* First those who give work to the others. */
 	maintain_end(s);
+	housekeeping_end(s);
 	ingest_drain(s);
 	trainer_free(s->trainer);
 	s->trainer = NULL;
 	workers_free(s->prefetchers);
 	s->prefetchers = NULL;
-	housekeeping_end(s);
 	rc = settle(s);
 	store_free(s);
 	return rc;

@@ -280,6 +280,37 @@ START_TEST(housekeeping_ticks_and_commits)
 }
 END_TEST
 
+static atomic_bool closing;
+
+/* Goes on in the middle of store_close(). */
+static void wait_for_close(struct toy *t)
+{
+	(void)t;
+	while (!atomic_load(&closing))
+		(void)usleep(1000);
+	(void)usleep(100000);
+}
+
+START_TEST(housekeeping_ends_before_what_it_uses)
+{
+	struct fixture f;
+
+	fixture_begin(&f);
+	atomic_store(&closing, false);
+	f.toy.on_tick = wait_for_close;
+	ck_ok(store_start(f.toy.store));
+	ck_ok(toy_set(&f.toy, 1, 1));
+	while (atomic_load(&f.toy.n_ticks) < 1)
+		(void)usleep(1000);
+	atomic_store(&closing, true);
+	ck_ok(toy_close(&f.toy));
+	f.toy.on_tick = NULL;
+	ck_ok(toy_open(&f.toy, f.dir));
+	expect_value(&f.toy, 1, 1);
+	fixture_end(&f);
+}
+END_TEST
+
 Suite *suite_store(void)
 {
 	const TTest *const tests[] = {
@@ -294,6 +325,7 @@ Suite *suite_store(void)
 		zeros_behind_a_footer,
 		second_opener_is_refused,
 		housekeeping_ticks_and_commits,
+		housekeeping_ends_before_what_it_uses,
 	};
 
 	return suite_of("store/store", tests, ARRAY_LEN(tests), 60);

@@ -180,6 +180,8 @@ static void tick(void *ctx)
 	struct toy *t = ctx;
 
 	atomic_fetch_add(&t->n_ticks, 1);
+	if (t->on_tick)
+		t->on_tick(t);
 }
 
 /* The replay inside store_open() needs the store before it is returned: the

@@ -22,6 +22,7 @@ struct toy {
 	struct db_stmt *count;
 	struct db_stmt *page;
 	void (*on_dump)(struct toy *t); /* before each page; INDEX held */
+	void (*on_tick)(struct toy *t);
 	uint64_t held_key; /* logged by before_batch; 0: none. INDEX */
 	uint64_t held_value;
 	bool noisy; /* before_batch always logs something */
