@@ -59,11 +59,54 @@ static int unmount_here(const struct mount_entry *entry, bool lazy)
 	if (!dead)
 		(void)unmount_flush(entry->dir);
 	rc = unmount_path(entry->dir, lazy || dead);
+	/* Somebody else was faster. */
+	if (rc == -EINVAL)
+		rc = 0;
 	if (rc < 0)
 		return fail(entry->dir, rc);
 	if (!lazy)
 		wait_free(entry->source);
 	return STATUS_OK;
+}
+
+/* Whether the daemon has not taken a request. */
+static bool is_unasked(int rc)
+{
+	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET ||
+	       rc == -EACCES || rc == -EPERM;
+}
+
+/* One of several places: the daemon goes on. */
+static int unmount_place(const struct mount_entry *entry)
+{
+	char reply[CONTROL_REPLY_MAX];
+	int rc = control_ask_verb(entry->source, CONTROL_SYNC, reply);
+
+	if (is_unasked(rc)) {
+		(void)unmount_flush(entry->dir);
+		rc = 0;
+	}
+	if (rc == 0)
+		rc = unmount_path(entry->dir, false);
+	return rc < 0 ? fail(entry->dir, rc) : STATUS_OK;
+}
+
+/* It died when it had taken the request: what is left of the mount goes, too. */
+static int tell_death(const struct mount_entry *entry)
+{
+	if (unmount_is_dead(entry->dir))
+		(void)unmount_path(entry->dir, true);
+	report_error("the daemon of '%s' has died; what was not synced before "
+		     "may be lost",
+		     entry->dir);
+	return MOUNT_FAILED;
+}
+
+static bool has_twin(const struct mount_entry *entry)
+{
+	AUTO_FREE struct mount_entry *twin = malloc(sizeof(*twin));
+
+	return twin && mountinfo_find_twin(entry, twin) == 0;
 }
 
 static int unmount(const struct mount_entry *entry, bool lazy)
@@ -73,19 +116,14 @@ static int unmount(const struct mount_entry *entry, bool lazy)
 
 	if (lazy)
 		return unmount_here(entry, lazy);
+	if (!unmount_is_dead(entry->dir) && has_twin(entry))
+		return unmount_place(entry);
 	rc = control_ask_verb(entry->source, CONTROL_UNMOUNT, reply);
-	switch (-rc) {
-	case 0:
-		return STATUS_OK;
-	case ENOENT:
-	case ECONNREFUSED:
-	case ECONNRESET:
-	case EACCES:
-	case EPERM:
+	if (is_unasked(rc))
 		return unmount_here(entry, false);
-	default:
-		return fail(entry->dir, rc);
-	}
+	if (rc == -EPIPE)
+		return tell_death(entry);
+	return rc < 0 ? fail(entry->dir, rc) : STATUS_OK;
 }
 
 static int find(const char *path, struct mount_entry *ret)

@@ -70,7 +70,8 @@ void control_finish(struct control *c, int rc);
 /*
  * Asks the daemon of the store at `path` and waits for its answer, at most
  * CONTROL_REPLY_MAX bytes with the NUL. -ENOENT, -ECONNREFUSED: there is none.
- * -ECONNRESET: it ended before it answered. Other errors are the daemon's own.
+ * -ECONNRESET: it is about to end, and did not take the request. -EPIPE: it took
+ * it, and died. Other errors are the daemon's own.
  */
 int control_ask(const char *path, const struct control_request *request,
 		char *ret_reply);

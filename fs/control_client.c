@@ -57,7 +57,7 @@ static int receive_reply(int fd, char *reply)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0)
-			return -ECONNRESET;
+			return n < 0 ? -ECONNRESET : -EPIPE;
 		len += (size_t)n;
 		if (reply[len - 1] == '\n') {
 			reply[len - 1] = '\0';

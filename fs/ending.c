@@ -15,13 +15,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
 
-int ending_init(struct ending *e)
+int ending_init(struct ending *e, const char *store)
 {
 	sigset_t signals;
 
+	e->store = store;
 	e->signal_fd = -1;
 	e->stop_fd = -1;
 	(void)sigemptyset(&signals);
@@ -45,12 +47,17 @@ dev_t ending_mounted(struct ending *e, const char *dir)
 	return entry->dev;
 }
 
-/* Where it is mounted now. */
+/* Where it is mounted now. Once it is not, the number of its device may be
+ * anybody's. */
 static int find_mount(struct ending *e, struct mount_entry *ret)
 {
 	dev_t dev = atomic_load(&e->dev);
+	int rc = dev == 0 ? -ENOENT : mountinfo_find_dev(dev, ret);
 
-	return dev == 0 ? -ENOENT : mountinfo_find_dev(dev, ret);
+	if (rc == 0 && (strcmp(ret->type, MOUNTINFO_TYPE) != 0 ||
+			strcmp(ret->source, e->store) != 0))
+		rc = -ENOENT;
+	return rc;
 }
 
 int ending_flush(struct ending *e)
@@ -59,6 +66,18 @@ int ending_flush(struct ending *e)
 	int rc = entry ? find_mount(e, entry) : -ENOMEM;
 
 	return rc < 0 ? rc : unmount_flush(entry->dir);
+}
+
+static int unmount_one(const char *dir, bool force)
+{
+	int rc = unmount_path(dir, false);
+
+	if (rc != -EBUSY || !force)
+		return rc;
+	report_warn("'%s' is in use: it leaves the tree now, and ends with its "
+		    "last user",
+		    dir);
+	return unmount_path(dir, true);
 }
 
 int ending_unmount(struct ending *e, bool force)
@@ -70,13 +89,9 @@ int ending_unmount(struct ending *e, bool force)
 		return rc;
 	/* What cannot be flushed is told to whoever wrote it. */
 	(void)unmount_flush(entry->dir);
-	rc = unmount_path(entry->dir, false);
-	if (rc == -EBUSY && force) {
-		report_warn("'%s' is in use: it leaves the tree now, and ends "
-			    "with its last user",
-			    entry->dir);
-		rc = unmount_path(entry->dir, true);
-	}
+	do
+		rc = unmount_one(entry->dir, force);
+	while (rc == 0 && find_mount(e, entry) == 0);
 	return rc;
 }
 

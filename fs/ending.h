@@ -19,12 +19,14 @@ struct ending {
 	int signal_fd;
 	int stop_fd; /* readable: end the thread */
 
+	const char *store; /* immutable, borrowed: what is mounted */
+
 	/* atomic: set once, before which there is nothing to unmount. */
 	atomic_uint_fast64_t dev;
 };
 
 /* Blocks the signals, for all threads that are made from here on. */
-int ending_init(struct ending *e);
+int ending_init(struct ending *e, const char *store);
 int ending_watch(struct ending *e);
 
 /* Ends the thread. Fine on what is only half begun. */
@@ -36,8 +38,8 @@ dev_t ending_mounted(struct ending *e, const char *dir);
 /* Has the kernel hand over all that it holds. */
 int ending_flush(struct ending *e);
 
-/* Flushes and unmounts. -EBUSY: it is in use; with `force` it then leaves the
- * tree, and is served until the last user is gone. */
+/* Flushes and unmounts, wherever it is mounted. -EBUSY: it is in use; with
+ * `force` it then leaves the tree, and is served until the last user is gone. */
 int ending_unmount(struct ending *e, bool force);
 
 #endif

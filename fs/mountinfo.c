@@ -176,6 +176,13 @@ static bool is_dev(const struct mount_entry *e, const void *wanted)
 	return e->dev == *(const dev_t *)wanted;
 }
 
+static bool is_twin(const struct mount_entry *e, const void *wanted)
+{
+	const struct mount_entry *other = wanted;
+
+	return e->dev == other->dev && strcmp(e->dir, other->dir) != 0;
+}
+
 int mountinfo_find(const char *dir, struct mount_entry *ret)
 {
 	return search(is_at, dir, ret);
@@ -184,6 +191,11 @@ int mountinfo_find(const char *dir, struct mount_entry *ret)
 int mountinfo_find_dev(dev_t dev, struct mount_entry *ret)
 {
 	return search(is_dev, &dev, ret);
+}
+
+int mountinfo_find_twin(const struct mount_entry *e, struct mount_entry *ret)
+{
+	return search(is_twin, e, ret);
 }
 
 int mountinfo_find_store(const char *path, struct mount_entry *ret)

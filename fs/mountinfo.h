@@ -31,6 +31,9 @@ int mountinfo_find(const char *dir, struct mount_entry *ret);
 /* A mount of the device `dev`. */
 int mountinfo_find_dev(dev_t dev, struct mount_entry *ret);
 
+/* A mount of the same filesystem in another place, as mount --bind makes it. */
+int mountinfo_find_twin(const struct mount_entry *e, struct mount_entry *ret);
+
 /* The mount of a store at `path` or, if there is none, the one that `path`
  * lies in. -ENOENT: `path` is not in a mounted store. */
 int mountinfo_find_store(const char *path, struct mount_entry *ret);

@@ -342,7 +342,7 @@ int session_run(const struct session_config *config)
 		return -ENOMEM;
 	s->config = config;
 	tune_memory();
-	rc = ending_init(&s->ending);
+	rc = ending_init(&s->ending, config->store);
 	if (rc == 0)
 		rc = open_volume(s);
 	if (rc == 0)

@@ -95,5 +95,7 @@ bool unmount_is_dead(const char *dir)
 {
 	struct statvfs vfs;
 
-	return statvfs(dir, &vfs) < 0 && errno == ENOTCONN;
+	/* ECONNABORTED: it died while we asked. */
+	return statvfs(dir, &vfs) < 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED);
 }

@@ -170,6 +170,31 @@ test_mount_busy()
 	finish
 }
 
+# In two places: only the last one ends it, but a signal ends both.
+test_mount_in_two_places()
+{
+	start
+	mkdir dir "$work/other"
+	echo text >dir/file
+	cd "$work"
+	mount --bind mnt/dir other
+	"$SIGMAFS" umount mnt
+	! mountpoint -q mnt || fail 'still mounted'
+	same 'still served' "$(cat other/file)" text
+	"$SIGMAFS" umount other
+	same 'who holds the store' "$("$SIGMAFS" check store >/dev/null; echo $?)" 0
+	mount_at store mnt
+	mount --bind mnt other
+	echo more >>other/dir/file
+	kill -TERM "$(daemon_pid)"
+	wait_gone "$(daemon_pid)"
+	! mountpoint -q mnt || fail 'mnt is still mounted'
+	! mountpoint -q other || fail 'other is still mounted'
+	mount_at store mnt
+	same content "$(cat mnt/dir/file)" $'text\nmore'
+	finish
+}
+
 # Another program's umount: the daemon goes on until all is written.
 test_mount_umount_by_others()
 {

@@ -9,6 +9,8 @@
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
 
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -157,13 +159,67 @@ START_TEST(slow_client_is_left)
 }
 END_TEST
 
+/* A daemon that has no answer. */
+struct mute {
+	int listen_fd;
+	bool takes; /* the request; else it closes before */
+};
+
+static void *be_mute(void *arg)
+{
+	struct mute *m = arg;
+	struct pollfd p = { .fd = m->listen_fd, .events = POLLIN };
+	char line[CONTROL_REQUEST_MAX];
+	int fd;
+
+	(void)poll(&p, 1, -1);
+	if (m->takes) {
+		fd = accept4(m->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+		(void)recv(fd, line, sizeof(line), 0);
+		(void)close(fd);
+	}
+	(void)close(m->listen_fd);
+	return NULL;
+}
+
+static int ask_mute(const struct tmpdir *tmp, bool takes)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	struct mute mute = { .takes = takes };
+	char reply[CONTROL_REPLY_MAX];
+	pthread_t thread;
+	int rc;
+
+	(void)unlinkat(tmp->fd, CONTROL_NAME, 0);
+	mute.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	(void)snprintf(addr.sun_path, sizeof(addr.sun_path),
+		       "/proc/self/fd/%d/" CONTROL_NAME, tmp->fd);
+	ck_ok(bind(mute.listen_fd, (const struct sockaddr *)&addr,
+		   sizeof(addr)));
+	ck_ok(listen(mute.listen_fd, 1));
+	ck_ok(pthread_create(&thread, NULL, be_mute, &mute));
+	rc = control_ask_verb(tmp->path, CONTROL_UNMOUNT, reply);
+	(void)pthread_join(thread, NULL);
+	return rc;
+}
+
+START_TEST(tells_ended_from_died)
+{
+	struct tmpdir tmp;
+
+	tmpdir_init(&tmp);
+	ck_rc(ask_mute(&tmp, false), -ECONNRESET);
+	ck_rc(ask_mute(&tmp, true), -EPIPE);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
 Suite *suite_control(void)
 {
 	const TTest *const tests[] = {
-		parses_requests,
-		asks_and_answers,
-		replaces_a_stale_socket,
-		slow_client_is_left,
+		parses_requests,         asks_and_answers,
+		replaces_a_stale_socket, slow_client_is_left,
+		tells_ended_from_died,
 	};
 
 	return suite_of("fs/control", tests, sizeof(tests) / sizeof(tests[0]),
