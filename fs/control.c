@@ -124,7 +124,8 @@ static void begin_reply(struct json *reply)
 	json_u64(reply, "version", CONTROL_VERSION);
 }
 
-static void send_reply(int fd, struct json *reply, int rc)
+/* An error: nothing was sent, because it has become too long. */
+static int send_reply(int fd, struct json *reply, int rc)
 {
 	const char *text;
 
@@ -134,10 +135,12 @@ static void send_reply(int fd, struct json *reply, int rc)
 		json_text(reply, "error", error_text(rc));
 	}
 	json_close(reply, '}');
-	if (json_end(reply, &text) == 0) {
+	rc = json_end(reply, &text);
+	if (rc == 0) {
 		send_all(fd, text, reply->out.len);
 		send_all(fd, "\n", 1);
 	}
+	return rc;
 }
 
 static void answer(int fd, int rc)
@@ -145,7 +148,7 @@ static void answer(int fd, int rc)
 	struct json reply;
 
 	begin_reply(&reply);
-	send_reply(fd, &reply, rc);
+	(void)send_reply(fd, &reply, rc);
 	json_release(&reply);
 }
 
@@ -222,8 +225,10 @@ static void serve_client(struct control *c)
 	if (rc == 0 && request.verb == CONTROL_UNMOUNT)
 		c->waiters[c->n_waiters++] = steal_fd(&fd);
 	else
-		send_reply(fd, &reply, rc);
+		rc = send_reply(fd, &reply, rc);
 	json_release(&reply);
+	if (rc < 0 && fd >= 0)
+		answer(fd, rc);
 }
 
 static void control_run(struct work *work, unsigned worker)

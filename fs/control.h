@@ -69,7 +69,7 @@ void control_finish(struct control *c, int rc);
 
 /*
  * Asks the daemon of the store at `path` and waits for its answer, at most
- * CONTROL_REPLY_MAX bytes with the NUL. -ENOENT, -ECONNREFUSED: there is none.
+ * CONTROL_REPLY_MAX bytes with the NUL; none is "". -ENOENT, -ECONNREFUSED: there is none.
  * -ECONNRESET: it is about to end, and did not take the request. -EPIPE: it took
  * it, and died. Other errors are the daemon's own.
  */

@@ -97,5 +97,8 @@ int control_ask(const char *path, const struct control_request *request,
 
 	if (rc == 0)
 		rc = receive_reply(fd, ret_reply);
-	return rc == 0 ? verdict(ret_reply) : rc;
+	if (rc == 0)
+		return verdict(ret_reply);
+	ret_reply[0] = '\0';
+	return rc;
 }

@@ -4,12 +4,14 @@
 
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "control.h"
 #include "json.h"
-#include "volume/file_explain.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
-enum { PIECES_MAX = 128 /* in one answer, some 400 bytes each */ };
+/* What an answer has besides is short. */
+static_assert(PIECES_MAX * PIECE_JSON_MAX < CONTROL_REPLY_MAX - 256, "fits");
 
 static const char *const kinds[] = {
 	[PIECE_HOLE] = "hole",
@@ -42,7 +44,7 @@ static void put_chunk(struct json *j, const struct file_piece *p)
 	json_u64(j, "segment_offset", d->seg_off);
 }
 
-static void put(struct json *j, const struct file_piece *p)
+void pieces_put(struct json *j, const struct file_piece *p)
 {
 	json_open(j, NULL, '{');
 	json_u64(j, "offset", p->off);
@@ -83,7 +85,7 @@ int pieces_tell(struct volume *v, const char *arguments, struct json *reply)
 		return n;
 	json_open(reply, "pieces", '[');
 	for (int i = 0; i < n; i++)
-		put(reply, &pieces[i]);
+		pieces_put(reply, &pieces[i]);
 	json_close(reply, ']');
 	if (n > 0)
 		json_u64(reply, "next", pieces[n - 1].off + pieces[n - 1].len);

@@ -16,6 +16,7 @@ Suite *suite_json(void);
 Suite *suite_mountinfo(void);
 Suite *suite_options(void);
 Suite *suite_output(void);
+Suite *suite_pieces(void);
 Suite *suite_refusals(void);
 Suite *suite_stats(void);
 Suite *suite_transfer(void);

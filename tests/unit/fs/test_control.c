@@ -70,6 +70,7 @@ END_TEST
 struct script {
 	int rc;
 	unsigned n_calls;
+	size_t n_more; /* numbers in the answer */
 };
 
 static int serve(void *ctx, const struct control_request *request,
@@ -79,6 +80,8 @@ static int serve(void *ctx, const struct control_request *request,
 
 	script->n_calls++;
 	json_u64(reply, "verb", request->verb);
+	for (size_t i = 0; i < script->n_more; i++)
+		json_u64(reply, "more", i);
 	return script->rc;
 }
 
@@ -102,7 +105,11 @@ START_TEST(asks_and_answers)
 	script.rc = -EIO;
 	ck_rc(control_ask_verb(tmp.path, CONTROL_SYNC, reply), -EIO);
 	ck_rc(control_ask_verb(tmp.path, CONTROL_UNMOUNT, reply), -EIO);
-	ck_assert_uint_eq(script.n_calls, 3);
+	/* An answer that cannot be sent is one all the same. */
+	script = (struct script){ .n_calls = 3,
+				  .n_more = CONTROL_REPLY_MAX / 8 };
+	ck_rc(control_ask_verb(tmp.path, CONTROL_STAT, reply), -EFBIG);
+	ck_assert_uint_eq(script.n_calls, 4);
 	control_stop(control);
 	ck_rc(control_ask_verb(tmp.path, CONTROL_STAT, reply), -ENOENT);
 	control_finish(control, 0);
