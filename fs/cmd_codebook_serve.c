@@ -189,6 +189,11 @@ static int serve_import(struct service *v)
 	else if (rc == -EUCLEAN || rc == -EBADMSG)
 		(void)snprintf(v->problem, PROBLEM_MAX,
 			       "the codebook in '%.512s' is damaged", v->rest);
+	else if (rc == -EFBIG)
+		(void)snprintf(v->problem, PROBLEM_MAX,
+			       "the store has %d codebooks, and cannot have "
+			       "more",
+			       LIBRARY_MAX);
 	else if (rc == -EROFS)
 		(void)snprintf(v->problem, PROBLEM_MAX,
 			       "the store is read-only");

@@ -38,14 +38,18 @@ static int append(struct store *s, struct span payload)
 	return 0;
 }
 
-/* The version behind the newest of a class. INDEX held. */
+/* The version behind the newest of a class. -EFBIG: there are too many. INDEX
+ * held. */
 static int next_version(struct store *s, const char *class, uint64_t *ret)
 {
 	struct codebook_row row = { .id = 0 };
 	uint64_t newest = 0;
+	unsigned n = 0;
 	int rc;
 
 	while ((rc = codebooks_next(s->codebooks, row.id, &row)) == 1) {
+		if (++n == LIBRARY_MAX)
+			return -EFBIG;
 		if (strcmp(row.class, class) == 0)
 			newest = max_u64(newest, row.version);
 	}

@@ -13,10 +13,14 @@
 
 struct store;
 
+/* Codebooks that a store may have; more can only come from another program. */
+enum { LIBRARY_MAX = 256 };
+
 /*
  * Makes a dictionary the newest codebook of a class: into the log and the
  * index. From then on new frames use it. Durable with the next commit, before
  * any frame that uses it. -EUCLEAN: no dictionary. -EINVAL: no such class.
+ * -EFBIG: there are LIBRARY_MAX.
  */
 int library_publish(struct store *s, enum content_class class,
 		    struct span dictionary, uint64_t *ret_id);

@@ -4,12 +4,14 @@
  * (cmd_codebook_serve.c, store/library_file.c)
  */
 #include "cmd_codebook.h"
+#include "control.h"
 #include "unit/fs/suites.h"
 
 #include "json.h"
 #include "lib/records.h"
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
+#include "store/library.h"
 #include "volume/file.h"
 #include "volume/volume.h"
 
@@ -19,7 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LEN = 3000, N_FILES = 200, REPLY_MAX = 4096 };
+enum { LEN = 3000, N_FILES = 200, REPLY_MAX = CONTROL_REPLY_MAX };
 
 static struct tmpdir tmp;
 static struct volume *volume;
@@ -195,12 +197,31 @@ START_TEST(bad_requests_are_told)
 }
 END_TEST
 
+/* And the list of all of them is not too long for an answer. */
+START_TEST(there_are_not_too_many)
+{
+	unsigned n = 1;
+
+	begin();
+	write_records();
+	ck_ok(act("train"));
+	ck_ok(act("export 1 @/one"));
+	for (; n < LIBRARY_MAX; n++)
+		ck_ok(act("import - @/one"));
+	expect_problem("import - @/one", -EFBIG, "256 codebooks");
+	ck_ok(act("list"));
+	ck_assert_ptr_nonnull(strstr(reply, "\"version\":256,"));
+	end();
+}
+END_TEST
+
 Suite *suite_codebook(void)
 {
 	const TTest *const tests[] = {
 		empty_store_has_none,
 		trained_shown_out_and_in,
 		bad_requests_are_told,
+		there_are_not_too_many,
 	};
 
 	return suite_of("codebook", tests, ARRAY_LEN(tests), 60);
