@@ -85,6 +85,20 @@ void cmd_find_store(const char *path, char *ret)
 		(void)snprintf(ret, PATH_MAX, "%s", path);
 }
 
+void cmd_say_unmounted(const char *path)
+{
+	report_error("'%s' is not in a mounted store", path);
+}
+
+int cmd_find_mount(const char *path, struct mount_entry *ret)
+{
+	int rc = mountinfo_find_store(path, ret);
+
+	if (rc < 0)
+		cmd_say_unmounted(path);
+	return rc;
+}
+
 const char *cmd_bytes(uint64_t n, char *buf)
 {
 	static const char *const units[] = { "KiB", "MiB", "GiB",

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct mount_entry;
+
 /* Exit statuses. Each family keeps the convention of its own man page. */
 enum status {
 	STATUS_OK = 0,
@@ -80,6 +82,12 @@ int cmd_arguments(const struct command *c, int argc, char **argv, int n);
  * itself. `ret` has room for PATH_MAX bytes.
  */
 void cmd_find_store(const char *path, char *ret);
+
+/* The mount that `path` lies in; an error has been said. */
+int cmd_find_mount(const char *path, struct mount_entry *ret);
+
+/* Says that `path` lies in none. */
+void cmd_say_unmounted(const char *path);
 
 /* "12.3 MiB" */
 enum { CMD_BYTES_MAX = 32 };

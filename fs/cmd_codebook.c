@@ -83,10 +83,7 @@ static int ask(struct asked *a)
 						 a->arguments };
 	int rc = control_ask(a->store, &request, a->reply);
 
-	/* No socket, or one that a dead daemon has left. */
-	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR)
-		return open_and_serve(a);
-	return rc;
+	return control_is_absent(rc) ? open_and_serve(a) : rc;
 }
 
 /* ---- telling -------------------------------------------------------------- */

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "control.h"
 #include "json.h"
 #include "store/library.h"
 #include "store/trainer.h"
@@ -233,6 +234,5 @@ int codebook_serve(struct store *s, const char *arguments, struct json *reply)
 		return 0;
 	json_text(reply, "problem", v.problem[0] ? v.problem : error_text(rc));
 	/* Not to be taken for those of a socket that is not there. */
-	return rc == -ENOENT || rc == -ENOTDIR || rc == -ECONNREFUSED ? -EINVAL
-								      : rc;
+	return control_is_absent(rc) ? -EINVAL : rc;
 }

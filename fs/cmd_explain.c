@@ -157,10 +157,8 @@ static int explain_path(const char *path, bool json)
 		report_error("'%s' is not a regular file", path);
 		return STATUS_FAILED;
 	}
-	if (rc == 0 && mountinfo_find_store(path, entry) < 0) {
-		report_error("'%s' is not in a mounted store", path);
+	if (rc == 0 && cmd_find_mount(path, entry) < 0)
 		return STATUS_FAILED;
-	}
 	if (rc == 0)
 		rc = explain(entry->source, st.st_ino, json);
 	if (rc < 0)

@@ -46,10 +46,7 @@ static int check_mount(const char *path)
 		report_error("'%s': %s", path, error_text(rc));
 		return rc;
 	}
-	rc = mountinfo_find_store(path, entry);
-	if (rc)
-		report_error("'%s' is not in a mounted store", path);
-	return rc;
+	return cmd_find_mount(path, entry);
 }
 
 static int fail(const char *what, const char *path)

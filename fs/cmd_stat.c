@@ -67,10 +67,7 @@ static int ask(struct told *t)
 {
 	int rc = ask_daemon(t);
 
-	/* No socket, or one that a dead daemon has left. */
-	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR)
-		return open_and_read(t);
-	return rc;
+	return control_is_absent(rc) ? open_and_read(t) : rc;
 }
 
 /* ---- telling -------------------------------------------------------------- */

@@ -26,8 +26,8 @@ static int sync_store(const char *path)
 	rc = control_ask_verb(store, CONTROL_SYNC, reply);
 	if (rc == 0)
 		return STATUS_OK;
-	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR)
-		report_error("'%s' is not in a mounted store", path);
+	if (control_is_absent(rc))
+		cmd_say_unmounted(path);
 	else if (rc == -EACCES || rc == -EPERM)
 		report_error("no permission to speak to the daemon of '%s'",
 			     path);

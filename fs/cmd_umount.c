@@ -72,8 +72,8 @@ static int unmount_here(const struct mount_entry *entry, bool lazy)
 /* Whether the daemon has not taken a request. */
 static bool is_unasked(int rc)
 {
-	return rc == -ENOENT || rc == -ECONNREFUSED || rc == -ECONNRESET ||
-	       rc == -EACCES || rc == -EPERM;
+	return control_is_absent(rc) || rc == -ECONNRESET || rc == -EACCES ||
+	       rc == -EPERM;
 }
 
 /* One of several places: the daemon goes on. */

@@ -11,6 +11,7 @@
 #ifndef FS_CONTROL_H
 #define FS_CONTROL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct control;
@@ -78,5 +79,9 @@ int control_ask(const char *path, const struct control_request *request,
 
 /* The same without arguments. */
 int control_ask_verb(const char *path, enum control_verb verb, char *ret_reply);
+
+/* Whether an error of these says that there is no daemon: no socket, or one that
+ * a dead daemon has left. */
+bool control_is_absent(int rc);
 
 #endif

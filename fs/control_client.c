@@ -89,6 +89,11 @@ int control_ask_verb(const char *path, enum control_verb verb, char *ret_reply)
 	return control_ask(path, &request, ret_reply);
 }
 
+bool control_is_absent(int rc)
+{
+	return rc == -ENOENT || rc == -ENOTDIR || rc == -ECONNREFUSED;
+}
+
 int control_ask(const char *path, const struct control_request *request,
 		char *ret_reply)
 {
