@@ -127,6 +127,7 @@ static int save_meta(struct store *s)
 		.rounds = s->kept,
 		.ops_len = s->ops_len,
 		.rebuilding = s->rebuilding,
+		.commit_hash = s->position.hash,
 	};
 	size_t i;
 

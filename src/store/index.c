@@ -35,6 +35,7 @@ enum meta_key {
 	META_ROUND_LEN = 11,
 	META_OPS_LEN = 12,
 	META_REBUILDING = 13,
+	META_COMMIT_HASH = 14,
 	META_IDS = 16,
 	META_TOTALS = 32,
 };
@@ -95,7 +96,7 @@ static int make_tables(struct db *db, const char *schema)
 		rc = db_exec(db, schema);
 	if (rc == 0)
 		rc = db_exec(db, "PRAGMA application_id = 0x53474D46;"
-				 "PRAGMA user_version = 4");
+				 "PRAGMA user_version = 5");
 	return rc == 0 ? db_commit(db) : rc;
 }
 
@@ -288,11 +289,11 @@ void index_close(struct index *x)
 static uint64_t *meta_field(struct index_meta *m, uint64_t i)
 {
 	uint64_t *const fields[] = {
-		&m->applied_seq,    &m->segment,    &m->off,
-		&m->epoch,          &m->last_seq,   &m->log_len,
-		&m->n_before,       &m->rounds.end, &m->rounds.start,
-		&m->rounds.earlier, &m->rounds.len, &m->ops_len,
-		&m->rebuilding,
+		&m->applied_seq,    &m->segment,     &m->off,
+		&m->epoch,          &m->last_seq,    &m->log_len,
+		&m->n_before,       &m->rounds.end,  &m->rounds.start,
+		&m->rounds.earlier, &m->rounds.len,  &m->ops_len,
+		&m->rebuilding,     &m->commit_hash,
 	};
 
 	return i < ARRAY_LEN(fields) ? fields[i] : NULL;

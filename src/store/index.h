@@ -14,7 +14,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x53474D46,
-	INDEX_VERSION = 4,
+	INDEX_VERSION = 5,
 };
 
 /* The checkpoint rounds that a rebuild can begin with: segments. 0: none. */
@@ -35,8 +35,9 @@ struct index_meta {
 	uint64_t log_len;  /* bytes of the segments before `segment` */
 	uint64_t n_before; /* their number */
 	struct index_rounds rounds;
-	uint64_t ops_len;    /* bytes of operations since the newest round */
-	uint64_t rebuilding; /* 1: only in part what the log says */
+	uint64_t ops_len;     /* bytes of operations since the newest round */
+	uint64_t rebuilding;  /* 1: only in part what the log says */
+	uint64_t commit_hash; /* of that COMMIT's header; 0: not known */
 	uint64_t next_ids[STORE_N_IDS];
 	int64_t totals[STORE_N_TOTALS];
 };

@@ -163,6 +163,7 @@ static int count_locked(struct log *log, const struct record *rec, uint64_t off)
 			.off = off + record_len(rec->payload_len),
 			.before = log->sealed_len,
 			.n_before = log->n_segments - 1,
+			.hash = rec->header_hash,
 		};
 		log->last_commit_seq = rec->seq;
 		log->group = (struct commit_body){ .n_records = 0 };

@@ -67,6 +67,7 @@ struct log_commit {
 	uint64_t off;
 	uint64_t before;   /* bytes of this mount's segments before that one */
 	uint64_t n_before; /* their number */
+	uint64_t hash;     /* of its header */
 };
 
 /* Appends a COMMIT, unless nothing was appended since the last one. */

@@ -82,6 +82,7 @@ static int take_back(struct replay *r)
 	s->position.seq = m.applied_seq;
 	s->position.segment = m.segment;
 	s->position.off = m.off;
+	s->position.hash = m.commit_hash;
 	s->position_before = m.log_len;
 	s->n_before = m.n_before;
 	s->kept = m.rounds;
@@ -147,6 +148,7 @@ static int apply_group(struct replay *r, const struct scan_record *rec)
 	s->position.seq = seq;
 	s->position.segment = r->number;
 	s->position.off = r->good_off;
+	s->position.hash = rec->head.header_hash;
 	s->position_before = s->old_len;
 	s->n_before = s->old_n;
 	if (r->apply.n_ops >= SAVE_OPS ||
@@ -385,7 +387,8 @@ static int read_segment(struct replay *r)
 
 /* ---- where to begin ------------------------------------------------------ */
 
-/* Whether the index's COMMIT stands where the index says. */
+/* Whether the index's COMMIT stands where the index says. Another one there is
+ * of another history: a copy of the store went its own way. */
 static int check_position(struct replay *r, const struct index_meta *m)
 {
 	uint64_t len = record_len(COMMIT_LEN);
@@ -402,6 +405,11 @@ static int check_position(struct replay *r, const struct index_meta *m)
 	    (rc == 1 && (rec.head.type != RECORD_COMMIT ||
 			 rec.head.seq != m->applied_seq)))
 		rc = damage(r, AHEAD, m->off);
+	if (rc == 1 && m->commit_hash != 0 &&
+	    m->commit_hash != rec.head.header_hash) {
+		r->out->foreign = true;
+		rc = 0;
+	}
 	scan_release(&scan);
 	return rc;
 }
@@ -496,6 +504,7 @@ static void take_meta(struct store *s, const struct index_meta *m)
 		.seq = m->applied_seq,
 		.segment = m->segment,
 		.off = m->off,
+		.hash = m->commit_hash,
 	};
 	s->position_before = m->log_len;
 	s->n_before = m->n_before;

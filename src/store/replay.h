@@ -18,6 +18,7 @@ struct replayed {
 	bool applied;       /* something was applied */
 	bool any;           /* the log has segments */
 	bool unfinished;    /* the round that it began with is not whole */
+	bool foreign;       /* the index is of another log: nothing was done */
 	const char *damage; /* static text; NULL: all is well */
 	uint64_t last_segment;
 	uint64_t last_seq;    /* the highest seen, torn ones included */

@@ -274,7 +274,8 @@ static int replay_on_copy(struct store *s, struct replayed *ret)
 	return rc == 0 ? replay_run(s, false, NULL, ret) : rc;
 }
 
-/* Replays; an index that turns out damaged is replaced, once. */
+/* Replays; an index that turns out damaged, or not of this log, is replaced,
+ * once. */
 static int catch_up(struct store *s, bool new, struct replayed *ret)
 {
 	bool cut = !only_look(s);
@@ -287,7 +288,8 @@ static int catch_up(struct store *s, bool new, struct replayed *ret)
 		rc = replay_run(s, cut, NULL, ret);
 		if (rc == -EROFS && s->index.frozen)
 			rc = replay_on_copy(s, ret);
-		if (rc != -EUCLEAN || !db_damaged(s->index.db))
+		if (!ret->foreign &&
+		    (rc != -EUCLEAN || !db_damaged(s->index.db)))
 			return rc;
 		m.rebuilding = 1;
 		rc = 0;

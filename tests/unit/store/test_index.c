@@ -148,6 +148,43 @@ START_TEST(index_behind_the_log)
 }
 END_TEST
 
+/* A copy of a store went its own way, and its index came back: its place in the
+ * log is there, with the same number, in another history. */
+START_TEST(index_of_another_history)
+{
+	uint8_t *bytes = malloc(FILE_MAX);
+	struct fixture f;
+	size_t len;
+
+	fixture_begin(&f);
+	ck_ok(toy_set(&f.toy, 1, 11));
+	ck_ok(toy_close(&f.toy));
+	copy_tree(f.dir, f.other);
+	ck_ok(toy_open(&f.toy, f.other));
+	ck_ok(toy_set(&f.toy, 1, 12));
+	ck_ok(toy_close(&f.toy));
+	ck_ok(toy_open(&f.toy, f.dir));
+	ck_ok(toy_set(&f.toy, 1, 13));
+	ck_ok(toy_close(&f.toy));
+	ck_assert_uint_eq(file_len(f.dir, SEGMENT_2),
+			  file_len(f.other, SEGMENT_2));
+	len = file_read(f.other, "index.db", bytes, FILE_MAX);
+	file_write(f.dir, "index.db", span_of(bytes, len));
+	look(&f, f.dir, 13);
+	ck_ok(toy_open(&f.toy, f.dir));
+	ck_assert(store_opened(f.toy.store)->rebuilt);
+	ck_assert_ptr_null(store_opened(f.toy.store)->read_only);
+	expect_value(&f.toy, 1, 13);
+	ck_assert(file_exists(f.dir, "index.db.bad-1"));
+	ck_ok(toy_set(&f.toy, 1, 14));
+	fixture_reopen(&f);
+	ck_assert(!store_opened(f.toy.store)->rebuilt);
+	expect_value(&f.toy, 1, 14);
+	fixture_end(&f);
+	free(bytes);
+}
+END_TEST
+
 START_TEST(no_index_or_no_good_one)
 {
 	struct fixture f;
@@ -212,6 +249,7 @@ Suite *suite_index(void)
 		clean_store,
 		crashed_store,
 		index_behind_the_log,
+		index_of_another_history,
 		no_index_or_no_good_one,
 		names_that_mean_something_in_a_uri,
 		only_the_owner_reads_it,
