@@ -8,6 +8,7 @@
 #include "base/report.h"
 #include "lib/rng.h"
 #include "lib/suite.h"
+#include "store/state.h"
 #include "unit/store/fixture.h"
 
 #include <stdio.h>
@@ -418,6 +419,49 @@ START_TEST(long_replay_is_saved_on_the_way)
 }
 END_TEST
 
+/* Back to what the index file held, as a whole, and read-only. */
+START_TEST(operation_that_cannot_be_applied)
+{
+	struct fixture f;
+	unsigned round;
+
+	fixture_begin(&f);
+	ck_ok(toy_set(&f.toy, 1, 11));
+	ck_ok(toy_put(&f.toy, 10, span_of("some bytes", 10)));
+	ck_ok(index_commit(f.toy.store));
+	ck_ok(toy_set(&f.toy, 1, 12));
+	ck_ok(toy_del(&f.toy, 10));
+	ck_ok(toy_put(&f.toy, 11, span_of("other bytes", 11)));
+	fixture_sync(&f);
+	ck_ok(toy_set(&f.toy, 99, 1));
+	ck_ok(toy_set(&f.toy, 1, 13));
+	fixture_sync(&f);
+	toy_crash(&f.toy, f.dir, f.other);
+	f.toy.bad_key = 99;
+	report_silence(true);
+	for (round = 0; round < 2; round++) {
+		ck_ok(toy_open(&f.toy, f.other));
+		ck_assert_ptr_nonnull(store_opened(f.toy.store)->read_only);
+		expect_value(&f.toy, 1, 11);
+		toy_expect(&f.toy, 10, span_of("some bytes", 10));
+		ck_assert_uint_eq(toy_count(&f.toy), 2);
+		ck_rc(toy_set(&f.toy, 1, 1), -EROFS);
+		ck_ok(toy_close(&f.toy));
+		f.toy.options.read_only = !f.toy.options.read_only;
+	}
+	report_silence(false);
+	/* A version that knows better finds all of it. */
+	f.toy.bad_key = 0;
+	f.toy.options.read_only = false;
+	ck_ok(toy_open(&f.toy, f.other));
+	ck_assert_ptr_null(store_opened(f.toy.store)->read_only);
+	expect_value(&f.toy, 1, 13);
+	toy_expect(&f.toy, 11, span_of("other bytes", 11));
+	ck_assert_uint_eq(toy_check(&f.toy), 0);
+	fixture_end(&f);
+}
+END_TEST
+
 Suite *suite_replay(void)
 {
 	const TTest *const tests[] = {
@@ -434,6 +478,7 @@ Suite *suite_replay(void)
 		damage_in_an_old_segment,
 		read_only_leaves_the_log_alone,
 		long_replay_is_saved_on_the_way,
+		operation_that_cannot_be_applied,
 	};
 
 	return suite_of("store/replay", tests, ARRAY_LEN(tests), 300);

@@ -124,6 +124,8 @@ static int apply(void *ctx, uint8_t type, struct span body)
 
 	if (rc < 0)
 		return rc;
+	if (key == t->bad_key && key != 0)
+		return -EUCLEAN;
 	if (type == OP_SET)
 		return apply_set(t, &r, key);
 	return type == OP_DEL ? apply_del(t, key) : -EOPNOTSUPP;

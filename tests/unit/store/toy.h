@@ -25,7 +25,8 @@ struct toy {
 	void (*on_tick)(struct toy *t);
 	uint64_t held_key; /* logged by before_batch; 0: none. INDEX */
 	uint64_t held_value;
-	bool noisy; /* before_batch always logs something */
+	bool noisy;       /* before_batch always logs something */
+	uint64_t bad_key; /* cannot be applied; 0: all can */
 	atomic_uint n_ticks;
 	unsigned n_attached;
 };
