@@ -338,47 +338,42 @@ int segments_below(struct segments *t, uint64_t number, uint64_t *ret_n,
 
 struct search {
 	uint64_t than;
+	bool above;
 	uint64_t found;
 };
 
-static int find_next(struct segments *t, void *ctx, uint64_t number)
+static int search_one(struct segments *t, void *ctx, uint64_t number)
 {
 	struct search *s = ctx;
+	bool closer = s->above ? number > s->than &&
+					 (s->found == 0 || number < s->found)
+			       : number < s->than && number > s->found;
 
 	(void)t;
-	if (number > s->than && (s->found == 0 || number < s->found))
+	if (closer)
 		s->found = number;
+	return 0;
+}
+
+/* The closest number above or below; 0: none. */
+static int find_closest(struct segments *t, uint64_t than, bool above,
+			uint64_t *ret)
+{
+	struct search s = { than, above, 0 };
+	int rc = each_number(t, search_one, &s);
+
+	if (rc < 0)
+		return rc;
+	*ret = s.found;
 	return 0;
 }
 
 int segments_next(struct segments *t, uint64_t after, uint64_t *ret)
 {
-	struct search s = { after, 0 };
-	int rc = each_number(t, find_next, &s);
-
-	if (rc < 0)
-		return rc;
-	*ret = s.found;
-	return 0;
-}
-
-static int find_before(struct segments *t, void *ctx, uint64_t number)
-{
-	struct search *s = ctx;
-
-	(void)t;
-	if (number < s->than && number > s->found)
-		s->found = number;
-	return 0;
+	return find_closest(t, after, true, ret);
 }
 
 int segments_before(struct segments *t, uint64_t number, uint64_t *ret)
 {
-	struct search s = { number, 0 };
-	int rc = each_number(t, find_before, &s);
-
-	if (rc < 0)
-		return rc;
-	*ret = s.found;
-	return 0;
+	return find_closest(t, number, false, ret);
 }
