@@ -6,6 +6,9 @@
 work=
 pids=()
 
+# CC may have words behind its name.
+read -ra compiler <<<"${CC:-cc}"
+
 fail()
 {
 	echo "fail: $*"

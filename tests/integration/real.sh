@@ -90,11 +90,11 @@ test_real_build()
 		echo 'int main(void) { return f3(4) + f19(1) - 27; }'
 	} >main.c
 	for source in *.c; do
-		"${CC:-cc}" -c "$source" -o "${source%.c}.o" &
+		"${compiler[@]}" -c "$source" -o "${source%.c}.o" &
 	done
 	wait
 	ar cr libf.a f*.o
-	"${CC:-cc}" main.o -L. -lf -o program
+	"${compiler[@]}" main.o -L. -lf -o program
 	./program
 	again
 	./program
