@@ -42,6 +42,8 @@ static int apply_frame(struct applying *a, const struct scan_record *rec,
 	struct bank_frame frame = {
 		.place = { rec->head.seq, segment, rec->off,
 			   rec->head.payload_len },
+		/* Of lower ids some have been seen, and may move now. */
+		.known_below = atomic_load(&a->s->next_ids[STORE_ID_CHUNK]),
 	};
 	struct frame_view view = { .n_chunks = 0 };
 	int rc = frame_parse(rec->payload, &view);

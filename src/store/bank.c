@@ -1,44 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank.c - the bank's memory; its tables are in bank_rows.c.
+ * bank.c - the bank's memory: frames told of, places, counts, pins.
  *
- * Two sets of pending chunks: `open` takes new ones, `sealed` is being written
- * by bank_flush(), under INDEX but not under BANK, and is still found
- * meanwhile. Counts change under INDEX only, so none changes during a flush.
- *
- * A base's references by deltas are counted when the frames of those deltas
- * are flushed. They follow from FRAME records alone, so a replay counts them
- * anew, and each frame is in the index once or not at all.
+ * Its tables are in bank_rows.c; what goes from here to there in bank_flush.c.
  */
-#include "store/bank.h"
+#include "store/bank_impl.h"
 
 #include "base/error.h"
-#include "base/hash.h"
-#include "base/sync.h"
 #include "codec/decode.h"
-#include "codec/encode.h"
 #include "codec/glyph_format.h"
-#include "store/bank_rows.h"
-#include "store/codebooks.h"
-#include "store/place.h"
 
-#include <assert.h>
 #include <stdlib.h>
-
-struct bank {
-	struct bank_rows rows;       /* INDEX */
-	struct idmap refs;           /* INDEX: chunk -> new count, + 1 */
-	struct codebooks *codebooks; /* immutable; counted by us */
-
-	struct sync_mutex lock;
-	struct pending open GUARDED_BY(lock);
-	struct pending sealed GUARDED_BY(lock);
-	struct places places GUARDED_BY(lock);
-	size_t n_refs GUARDED_BY(lock); /* entries in refs */
-	unsigned n_expected GUARDED_BY(lock);
-	unsigned n_settling GUARDED_BY(lock);
-	struct sync_cond settled; /* n_expected is 0, or nobody settles */
-};
 
 /* The low bits are enough to find a candidate; 0 is no key. */
 static uint64_t key_of(uint64_t hash)
@@ -60,6 +32,8 @@ int bank_new(struct codebooks *codebooks, struct bank **ret)
 	}
 	sync_mutex_init(&b->lock, RANK_BANK);
 	sync_cond_init(&b->settled);
+	sync_cond_init(&b->unpinned);
+	idmap_init(&b->pins);
 	pending_init(&b->open);
 	pending_init(&b->sealed);
 	idmap_init(&b->refs);
@@ -76,6 +50,8 @@ void bank_free(struct bank *b)
 	pending_release(&b->sealed);
 	places_release(&b->places);
 	idmap_release(&b->refs);
+	idmap_release(&b->pins);
+	sync_cond_release(&b->unpinned);
 	sync_cond_release(&b->settled);
 	sync_mutex_release(&b->lock);
 	free(b);
@@ -116,17 +92,54 @@ static int find_bases(struct span glyphs, uint64_t *bases, uint32_t *ret_n)
 	return rc;
 }
 
+/* Sorts a frame's chunks: new ones first, then those that may be known. */
+static void sort_chunks(const struct bank_frame *frame,
+			struct pending_chunk *chunks, struct pending_frame *pf)
+{
+	struct pending_chunk *last = chunks + frame->n_chunks;
+	size_t i;
+
+	for (i = 0; i < frame->n_chunks; i++) {
+		const struct frame_chunk *c = &frame->chunks[i];
+		bool known = c->id < frame->known_below;
+		struct pending_chunk *to =
+			known ? --last : &chunks[pf->n_chunks];
+
+		*to = (struct pending_chunk){
+			.id = c->id,
+			.key = key_of(c->hash),
+			.len = c->len,
+		};
+		pf->n_moves += known;
+		pf->n_chunks += !known;
+	}
+}
+
+/* The places that memory tells stay true. */
+static void move_places(struct bank *b, const struct pending_frame *frame,
+			const struct pending_chunk *moves) REQUIRES(b->lock)
+{
+	struct frame_place place;
+	uint32_t i;
+
+	for (i = 0; i < frame->n_moves; i++) {
+		if (places_get(&b->places, moves[i].id, &place) &&
+		    place.frame < frame->place.frame)
+			places_set(&b->places, moves[i].id, &frame->place);
+	}
+	b->moment += frame->n_moves > 0;
+}
+
 int bank_add(struct bank *b, const struct bank_frame *frame)
 {
 	struct pending_frame pf = {
 		.place = frame->place,
 		.raw_len = frame->raw_len,
-		.n_chunks = (uint32_t)frame->n_chunks,
 		.kind = encode_kind_of(frame->glyphs),
 	};
 	uint64_t bases[GLYPH_DELTAS_MAX];
+	struct pending_parts parts = { .bases = bases };
 	struct pending_chunk *chunks;
-	size_t i;
 	int rc = find_bases(frame->glyphs, bases, &pf.n_bases);
 
 	if (rc == 0)
@@ -136,13 +149,13 @@ int bank_add(struct bank *b, const struct bank_frame *frame)
 	chunks = calloc(frame->n_chunks, sizeof(*chunks));
 	if (!chunks)
 		return -ENOMEM;
-	for (i = 0; i < frame->n_chunks; i++) {
-		chunks[i].id = frame->chunks[i].id;
-		chunks[i].key = key_of(frame->chunks[i].hash);
-		chunks[i].len = frame->chunks[i].len;
-	}
+	sort_chunks(frame, chunks, &pf);
+	parts.chunks = chunks;
+	parts.moves = chunks + pf.n_chunks;
 	sync_lock(&b->lock);
-	rc = pending_add(&b->open, &pf, chunks, bases);
+	rc = pending_add(&b->open, &pf, &parts);
+	if (rc == 0)
+		move_places(b, &pf, parts.moves);
 	sync_unlock(&b->lock);
 	free(chunks);
 	return rc;
@@ -177,60 +190,63 @@ void bank_settle(struct bank *b)
 	sync_unlock(&b->lock);
 }
 
-static struct pending_chunk *find_locked(struct bank *b, uint64_t chunk,
-					 struct pending **ret_set)
-	REQUIRES(b->lock)
+bool bank_newest_locked(struct bank *b, uint64_t chunk, struct frame_place *ret)
 {
-	struct pending_chunk *c = pending_find(&b->open, chunk);
+	const struct pending_frame *f = pending_newest(&b->open, chunk);
+	const struct pending_frame *sealed = pending_newest(&b->sealed, chunk);
 
-	*ret_set = &b->open;
-	if (!c) {
-		c = pending_find(&b->sealed, chunk);
-		*ret_set = &b->sealed;
-	}
-	return c;
+	if (!f || (sealed && sealed->place.frame > f->place.frame))
+		f = sealed;
+	if (f)
+		*ret = f->place;
+	return f != NULL;
 }
 
 bool bank_locate(struct bank *b, uint64_t chunk, struct frame_place *ret)
 {
-	struct pending *set;
-	struct pending_chunk *c;
 	bool found;
 
 	sync_lock(&b->lock);
-	found = places_get(&b->places, chunk, ret);
-	if (!found) {
-		c = find_locked(b, chunk, &set);
-		found = c != NULL;
-		if (c)
-			*ret = set->frames[c->frame].place;
-	}
+	found = places_get(&b->places, chunk, ret) ||
+		bank_newest_locked(b, chunk, ret);
 	sync_unlock(&b->lock);
 	return found;
 }
 
 int bank_load(struct bank *b, uint64_t chunk, struct frame_place *ret)
 {
+	struct bank_memory m = { .moment = bank_moment(b) };
 	int rc;
 
 	/* A flush may have moved it since the caller looked. */
 	if (bank_locate(b, chunk, ret))
 		return 0;
-	rc = bank_rows_locate(&b->rows, chunk, ret);
+	rc = bank_rows_locate(&b->rows, chunk, &m.place);
 	if (rc < 0)
 		return rc;
-	bank_remember(b, ret, &chunk, 1);
+	*ret = m.place;
+	bank_remember(b, &m, &chunk, 1);
 	return 0;
 }
 
-void bank_remember(struct bank *b, const struct frame_place *place,
+uint64_t bank_moment(struct bank *b)
+{
+	uint64_t moment;
+
+	sync_lock(&b->lock);
+	moment = b->moment;
+	sync_unlock(&b->lock);
+	return moment;
+}
+
+void bank_remember(struct bank *b, const struct bank_memory *m,
 		   const uint64_t *chunks, size_t n)
 {
 	size_t i;
 
 	sync_lock(&b->lock);
-	for (i = 0; i < n; i++)
-		places_set(&b->places, chunks[i], place);
+	for (i = 0; b->moment == m->moment && i < n; i++)
+		places_set(&b->places, chunks[i], &m->place);
 	sync_unlock(&b->lock);
 }
 
@@ -262,15 +278,22 @@ int bank_candidate_load(struct bank *b, uint64_t hash, uint64_t *ret)
 
 /* ---- counts -------------------------------------------------------------- */
 
+static struct pending_chunk *find_locked(struct bank *b, uint64_t chunk)
+	REQUIRES(b->lock)
+{
+	struct pending_chunk *c = pending_find(&b->open, chunk);
+
+	return c ? c : pending_find(&b->sealed, chunk);
+}
+
 /* A pending chunk's count is in its set. False: not pending. */
 static bool pending_ref(struct bank *b, uint64_t chunk, int64_t delta,
 			uint64_t *ret)
 {
-	struct pending *set;
 	struct pending_chunk *c;
 
 	sync_lock(&b->lock);
-	c = find_locked(b, chunk, &set);
+	c = find_locked(b, chunk);
 	if (c) {
 		*ret = c->refs;
 		if (delta >= 0 || c->refs >= 0 - (uint64_t)delta)
@@ -292,6 +315,25 @@ static uint64_t refs_to_come(struct bank *b, uint64_t chunk)
 	return n;
 }
 
+/* The count in the index. A chunk that may have been known, and was not, has
+ * none until its row comes with a flush. */
+static int load_refs(struct bank *b, uint64_t chunk, uint64_t *ret)
+{
+	struct frame_place place;
+	bool pending;
+	int rc = bank_rows_refs(&b->rows, chunk, ret);
+
+	if (rc != -ENOENT)
+		return rc;
+	sync_lock(&b->lock);
+	pending = bank_newest_locked(b, chunk, &place);
+	sync_unlock(&b->lock);
+	if (!pending)
+		return -ENOENT;
+	*ret = 0;
+	return 0;
+}
+
 int bank_refs(struct bank *b, uint64_t chunk, uint64_t *ret)
 {
 	const uint64_t *known = idmap_find(&b->refs, chunk);
@@ -299,13 +341,13 @@ int bank_refs(struct bank *b, uint64_t chunk, uint64_t *ret)
 	int rc = 0;
 
 	if (!known && !pending_ref(b, chunk, 0, &refs))
-		rc = bank_rows_refs(&b->rows, chunk, &refs);
+		rc = load_refs(b, chunk, &refs);
 	if (rc == 0)
 		*ret = refs + refs_to_come(b, chunk);
 	return rc;
 }
 
-static int set_refs(struct bank *b, uint64_t chunk, uint64_t refs)
+int bank_set_refs(struct bank *b, uint64_t chunk, uint64_t refs)
 {
 	int rc = idmap_set(&b->refs, chunk, refs + 1);
 
@@ -323,7 +365,7 @@ int bank_ref(struct bank *b, uint64_t chunk, int64_t delta)
 	int rc = 0;
 
 	if (!known && !pending)
-		rc = bank_rows_refs(&b->rows, chunk, &refs);
+		rc = load_refs(b, chunk, &refs);
 	if (rc == -ENOENT && b->rows.merging)
 		rc = 0;
 	if (rc == -ENOENT)
@@ -334,187 +376,146 @@ int bank_ref(struct bank *b, uint64_t chunk, int64_t delta)
 	if (delta < 0 && refs < 0 - (uint64_t)delta)
 		return corrupt("chunk %llu: fewer than no references",
 			       (unsigned long long)chunk);
-	return pending ? 0 : set_refs(b, chunk, refs + (uint64_t)delta);
+	return pending ? 0 : bank_set_refs(b, chunk, refs + (uint64_t)delta);
 }
 
-/* ---- flush --------------------------------------------------------------- */
+/* ---- pins ----------------------------------------------------------------- */
 
-static void add_totals(const struct pending *p, int64_t *totals)
+static bool is_claimed(const struct bank *b, uint64_t chunk) REQUIRES(b->lock)
 {
 	size_t i;
 
-	for (i = 0; i < p->n_frames; i++) {
-		const struct pending_frame *f = &p->frames[i];
-
-		totals[TOTAL_FRAMES]++;
-		totals[TOTAL_FRAME_RAW] += f->raw_len;
-		totals[TOTAL_FRAME_STORED] += f->place.payload_len;
-		totals[TOTAL_KIND_FIRST + f->kind]++;
+	for (i = 0; i < b->n_claimed; i++) {
+		if (b->claimed[i].id == chunk)
+			return true;
 	}
-	totals[TOTAL_CHUNKS] += (int64_t)p->n_chunks;
-	totals[TOTAL_CHUNK_LEN] += (int64_t)p->raw_len;
+	return false;
 }
 
-/* Moves what is to be written from `open` to `sealed`. */
-static int seal(struct bank *b, uint64_t seq)
+bool bank_pin(struct bank *b, uint64_t chunk)
 {
-	struct pending later;
-	int rc;
-
-	pending_init(&later);
-	sync_lock(&b->lock);
-	assert(b->sealed.n_frames == 0);
-	rc = pending_split(&b->open, seq, &later);
-	if (rc == 0) {
-		b->sealed = b->open;
-		b->open = later;
-	}
-	sync_unlock(&b->lock);
-	return rc;
-}
-
-/* The sealed set is in the index now; who reads them goes on finding them. */
-static void unseal(struct bank *b)
-{
-	size_t i;
+	uint64_t *n;
+	bool pinned;
 
 	sync_lock(&b->lock);
-	for (i = 0; i < b->sealed.n_chunks; i++) {
-		const struct pending_chunk *c = &b->sealed.chunks[i];
-
-		places_set(&b->places, c->id,
-			   &b->sealed.frames[c->frame].place);
-	}
-	pending_release(&b->sealed);
-	b->n_refs = 0;
+	pinned = !is_claimed(b, chunk);
+	n = pinned ? idmap_find(&b->pins, chunk) : NULL;
+	if (n)
+		++*n;
+	else if (pinned)
+		pinned = idmap_set(&b->pins, chunk, 1) == 0;
 	sync_unlock(&b->lock);
-	idmap_clear(&b->refs);
+	return pinned;
 }
 
-/* The deltas of the sealed frames hold their bases from now on. A base came
- * before its deltas, so it is sealed as well, or in the index. */
-static int hold_bases(struct bank *b)
+void bank_unpin(struct bank *b, uint64_t chunk)
 {
-	size_t i;
-	int rc = 0;
-
-	/* bank_rebuild_end() counts them all. */
-	for (i = 0; !b->rows.merging && rc == 0 && i < b->sealed.n_bases; i++)
-		rc = bank_ref(b, b->sealed.bases[i], 1);
-	return rc;
-}
-
-/* The same for codebooks. */
-static int hold_codebooks(struct bank *b)
-{
-	size_t i;
-	int rc = 0;
-
-	for (i = 0; rc == 0 && i < b->sealed.n_frames; i++) {
-		if (!b->rows.merging && b->sealed.frames[i].codebook != 0)
-			rc = codebooks_ref(b->codebooks,
-					   b->sealed.frames[i].codebook, 1);
-	}
-	return rc;
-}
-
-static int write_refs(struct bank *b)
-{
-	struct idmap_slot slot;
-	size_t cursor = 0;
-	int rc = 0;
-
-	while (rc == 0 && idmap_next(&b->refs, &cursor, &slot))
-		rc = bank_rows_set_refs(&b->rows, slot.key, slot.value - 1);
-	return rc;
-}
-
-int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals)
-{
-	int64_t sums[STORE_N_TOTALS] = { 0 };
-	size_t i;
-	int rc = seal(b, seq);
-
-	if (rc < 0)
-		return rc;
-	/* Nobody changes `sealed` but us: BANK is for its readers. */
-	rc = hold_bases(b);
-	if (rc == 0)
-		rc = hold_codebooks(b);
-	if (rc == 0)
-		rc = bank_rows_add(&b->rows, &b->sealed);
-	if (rc == 0)
-		rc = write_refs(b);
-	if (rc < 0)
-		return rc;
-	add_totals(&b->sealed, sums);
-	for (i = 0; i < STORE_N_TOTALS; i++)
-		atomic_fetch_add(&totals[i], sums[i]);
-	unseal(b);
-	return 0;
-}
-
-void bank_pending_totals(struct bank *b, uint64_t *totals)
-{
-	int64_t sums[STORE_N_TOTALS] = { 0 };
-	size_t i;
+	uint64_t *n;
 
 	sync_lock(&b->lock);
-	add_totals(&b->open, sums);
-	add_totals(&b->sealed, sums);
+	n = idmap_find(&b->pins, chunk);
+	assert(n);
+	if (--*n == 0)
+		(void)idmap_del(&b->pins, chunk);
+	sync_broadcast(&b->unpinned);
 	sync_unlock(&b->lock);
-	for (i = 0; i < STORE_N_TOTALS; i++)
-		totals[i] += (uint64_t)sums[i];
 }
 
-size_t bank_n_pending(struct bank *b)
+static bool any_pinned(const struct bank *b) REQUIRES(b->lock)
 {
-	size_t n;
+	size_t i;
+
+	for (i = 0; b->pins.n_used > 0 && i < b->n_claimed; i++) {
+		if (idmap_find(&b->pins, b->claimed[i].id))
+			return true;
+	}
+	return false;
+}
+
+/* Whether a delta that waits for its flush refers to the chunk. */
+static bool is_pending_base(const struct bank *b, uint64_t chunk)
+	REQUIRES(b->lock)
+{
+	return pending_base_refs(&b->open, chunk) +
+		       pending_base_refs(&b->sealed, chunk) >
+	       0;
+}
+
+int bank_is_base(struct bank *b, uint64_t chunk)
+{
+	bool pending;
 
 	sync_lock(&b->lock);
-	n = b->open.n_chunks + b->sealed.n_chunks + b->n_refs;
+	pending = is_pending_base(b, chunk);
 	sync_unlock(&b->lock);
-	return n;
+	return pending ? 1 : bank_rows_is_base(&b->rows, chunk);
 }
 
-void bank_rebuild_begin(struct bank *b)
+void bank_claim(struct bank *b, const struct frame_chunk *chunks, size_t n)
 {
-	b->rows.merging = true;
+	sync_lock(&b->lock);
+	assert(b->n_claimed == 0);
+	b->claimed = chunks;
+	b->n_claimed = n;
+	while (any_pinned(b))
+		sync_wait(&b->unpinned, &b->lock);
+	sync_unlock(&b->lock);
 }
 
-/* Frames that name a codebook were not counted so far. */
-static int count_codebooks(struct bank *b)
+void bank_unclaim(struct bank *b)
 {
-	uint64_t id = 0;
-	uint64_t n = 0;
-	int rc;
+	sync_lock(&b->lock);
+	b->claimed = NULL;
+	b->n_claimed = 0;
+	sync_unlock(&b->lock);
+}
 
-	while ((rc = bank_rows_next_codebook(&b->rows, id, &id, &n)) == 1) {
-		rc = codebooks_ref(b->codebooks, id, (int64_t)n);
-		if (rc < 0)
-			break;
-	}
+/* ---- walks ---------------------------------------------------------------- */
+
+/* What memory knows better than the row. */
+static int complete(struct bank *b, struct bank_chunk *c)
+{
+	struct frame_place place;
+
+	sync_lock(&b->lock);
+	if (bank_newest_locked(b, c->id, &place))
+		c->frame = max_u64(c->frame, place.frame);
+	sync_unlock(&b->lock);
+	return bank_refs(b, c->id, &c->refs);
+}
+
+int bank_chunk(struct bank *b, uint64_t chunk, struct bank_chunk *ret)
+{
+	struct bank_chunk c = { .id = 0 };
+	int rc = bank_rows_chunk(&b->rows, chunk, &c);
+
+	if (rc == 0)
+		rc = complete(b, &c);
+	if (rc == 0)
+		*ret = c;
 	return rc;
 }
 
-int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals)
+int bank_next_chunk(struct bank *b, uint64_t after, struct bank_chunk *ret)
 {
-	int64_t sums[STORE_N_TOTALS] = { 0 };
-	size_t i;
-	int rc = bank_flush(b, UINT64_MAX, totals);
+	struct bank_chunk c = { .id = 0 };
+	int rc = bank_rows_next_chunk(&b->rows, after, &c);
 
-	if (rc == 0)
-		rc = bank_rows_settle(&b->rows, sums);
-	if (rc == 0 && b->codebooks)
-		rc = count_codebooks(b);
-	if (rc < 0)
-		return rc;
-	b->rows.merging = false;
-	for (i = TOTAL_CHUNKS; i < STORE_N_TOTALS; i++) {
-		if (i != TOTAL_DUPLICATES && i != TOTAL_DUPLICATE_LEN)
-			atomic_store(&totals[i], sums[i]);
-	}
-	return 0;
+	if (rc == 1 && (rc = complete(b, &c)) == 0)
+		rc = 1;
+	if (rc == 1)
+		*ret = c;
+	return rc;
+}
+
+int bank_frame_row(struct bank *b, uint64_t frame, struct bank_frame_row *ret)
+{
+	return bank_rows_frame(&b->rows, frame, ret);
+}
+
+int bank_next_frame(struct bank *b, uint64_t after, struct bank_frame_row *ret)
+{
+	return bank_rows_next_frame(&b->rows, after, ret);
 }
 
 int bank_dump(struct bank *b, struct dump_cursor *c, struct buffer *ops)
@@ -525,15 +526,4 @@ int bank_dump(struct bank *b, struct dump_cursor *c, struct buffer *ops)
 int bank_load_rows(struct bank *b, uint8_t type, struct span body)
 {
 	return bank_rows_load(&b->rows, type, body);
-}
-
-int bank_next_frame(struct bank *b, uint64_t after, struct frame_place *ret)
-{
-	return bank_rows_next_frame(&b->rows, after, ret);
-}
-
-int bank_next_chunk(struct bank *b, uint64_t after, uint64_t *ret,
-		    uint64_t *ret_refs)
-{
-	return bank_rows_next_chunk(&b->rows, after, ret, ret_refs);
 }

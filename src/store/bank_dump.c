@@ -35,7 +35,8 @@ int bank_rows_attach_dump(struct bank_rows *r, struct db *db)
 		  &r->merge_refs },
 		{ "INSERT OR IGNORE INTO content VALUES(?, ?)",
 		  &r->merge_content },
-		{ "INSERT OR IGNORE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)",
+		{ "INSERT OR IGNORE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?, 0, "
+		  "0)",
 		  &r->merge_frame },
 		{ "INSERT OR IGNORE INTO base VALUES(?, ?, ?)",
 		  &r->merge_base },
@@ -232,85 +233,3 @@ int bank_rows_load(struct bank_rows *r, uint8_t type, struct span body)
 	return rc == -EUCLEAN ? corrupt("rows of a checkpoint make no sense")
 			      : rc;
 }
-
-/* ---- afterwards ----------------------------------------------------------- */
-
-/* Runs `sql`, a sum in the second column for each key in the first. */
-static int sum_up(struct db *db, const char *sql, int64_t *ret, size_t n)
-{
-	struct db_stmt *s;
-	int rc = db_prepare(db, sql, &s);
-
-	if (rc < 0)
-		return rc;
-	while ((rc = db_step(s)) == 1) {
-		uint64_t key = db_column_u64(s, 0);
-
-		if (key < n)
-			ret[key] = db_column_i64(s, 1);
-	}
-	db_stmt_free(s);
-	return rc;
-}
-
-int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
-			    uint64_t *ret_n)
-{
-	struct db_stmt *s;
-	int rc = db_prepare(
-		r->db,
-		"SELECT codebook, count(*) FROM frame WHERE codebook "
-		"> ? GROUP BY codebook ORDER BY codebook LIMIT 1",
-		&s);
-
-	if (rc < 0)
-		return rc;
-	db_bind_u64(s, 0, after);
-	rc = db_step(s);
-	if (rc == 1) {
-		*ret = db_column_u64(s, 0);
-		*ret_n = db_column_u64(s, 1);
-	}
-	db_stmt_free(s);
-	return rc;
-}
-
-int bank_rows_settle(struct bank_rows *r, int64_t *totals)
-{
-	int64_t homeless = 0;
-	int rc = db_exec(r->db,
-			 "INSERT INTO chunk SELECT chunk, 0, count(*), 0 FROM "
-			 "base WHERE true GROUP BY chunk ON CONFLICT(id) DO "
-			 "UPDATE SET refs = refs + excluded.refs");
-
-	if (rc == 0)
-		rc = sum_up(r->db,
-			    "SELECT 0, count(*) FROM chunk WHERE frame = 0 AND "
-			    "refs > 0",
-			    &homeless, 1);
-	if (rc == 0 && homeless > 0)
-		rc = corrupt("%lld chunks are referred to, and not there",
-			     (long long)homeless);
-	if (rc == 0)
-		rc = db_exec(r->db, "DELETE FROM chunk WHERE frame = 0");
-	if (rc == 0)
-		rc = sum_up(
-			r->db,
-			"SELECT 0, count(*) FROM chunk UNION ALL "
-			"SELECT 1, coalesce(sum(len), 0) FROM chunk UNION ALL "
-			"SELECT 2, count(*) FROM frame UNION ALL "
-			"SELECT 3, coalesce(sum(raw), 0) FROM frame UNION ALL "
-			"SELECT 4, coalesce(sum(len), 0) FROM frame",
-			totals + TOTAL_CHUNKS, 5);
-	if (rc == 0)
-		rc = sum_up(r->db,
-			    "SELECT kind, count(*) FROM frame GROUP BY kind",
-			    totals + TOTAL_KIND_FIRST, ENCODE_N_KINDS);
-	return rc;
-}
-
-static_assert(TOTAL_CHUNK_LEN == TOTAL_CHUNKS + 1 &&
-		      TOTAL_FRAMES == TOTAL_CHUNKS + 2 &&
-		      TOTAL_FRAME_RAW == TOTAL_CHUNKS + 3 &&
-		      TOTAL_FRAME_STORED == TOTAL_CHUNKS + 4,
-	      "sum_up() knows their order");

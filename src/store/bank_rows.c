@@ -7,6 +7,7 @@
 #include "store/bank_rows.h"
 
 #include "base/error.h"
+#include "codec/glyph_format.h"
 
 int bank_rows_attach(struct bank_rows *r, struct db *db)
 {
@@ -23,15 +24,32 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 		{ "UPDATE chunk SET refs = ? WHERE id = ?", &r->set_refs },
 		{ "INSERT INTO chunk VALUES(?, ?, ?, ?)", &r->add_chunk },
 		{ "INSERT INTO content VALUES(?, ?)", &r->add_content },
-		{ "INSERT INTO frame VALUES(?, ?, ?, ?, ?, ?, ?)",
+		{ "INSERT INTO frame VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		  &r->add_frame },
 		{ "INSERT INTO base VALUES(?, ?, ?)", &r->add_base },
-		{ "SELECT id, segment, off8, len FROM frame WHERE id > ? "
-		  "ORDER BY id LIMIT 1",
-		  &r->next_frame },
-		{ "SELECT id, refs FROM chunk WHERE id > ? ORDER BY id "
-		  "LIMIT 1",
+		{ "SELECT id, frame, refs, len FROM chunk WHERE id = ?",
+		  &r->one_chunk },
+		{ "SELECT id, frame, refs, len FROM chunk WHERE id > ? ORDER "
+		  "BY id LIMIT 1",
 		  &r->next_chunk },
+		{ "INSERT OR IGNORE INTO chunk VALUES(?, ?, 0, ?)",
+		  &r->put_chunk },
+		{ "UPDATE chunk SET frame = ? WHERE id = ?", &r->move_chunk },
+		{ "SELECT id, segment, off8, len, raw, chunks, live, codebook, "
+		  "kind FROM frame WHERE id = ?",
+		  &r->one_frame },
+		{ "SELECT id, segment, off8, len, raw, chunks, live, codebook, "
+		  "kind FROM frame WHERE id > ? ORDER BY id LIMIT 1",
+		  &r->next_frame },
+		{ "UPDATE frame SET chunks = chunks + ?2, live = live + ?3 "
+		  "WHERE id = ?1 AND chunks + ?2 >= 0 AND live + ?3 BETWEEN 0 "
+		  "AND raw RETURNING id, segment, off8, len, raw, chunks, live, "
+		  "codebook, kind",
+		  &r->change_frame },
+		{ "DELETE FROM frame WHERE id = ?", &r->drop_frame },
+		{ "SELECT chunk FROM base WHERE frame = ?", &r->bases },
+		{ "DELETE FROM base WHERE frame = ?", &r->drop_bases },
+		{ "SELECT 1 FROM base WHERE chunk = ? LIMIT 1", &r->is_base },
 	};
 	size_t i;
 	int rc = 0;
@@ -114,7 +132,9 @@ int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret)
 	return rc < 0 ? rc : 0;
 }
 
-static int add_frame(struct bank_rows *r, const struct pending_frame *f)
+/* What a checkpoint's rows are merged with is counted at the end of it. */
+static int add_frame(struct bank_rows *r, const struct pending_frame *f,
+		     uint64_t live_len)
 {
 	struct db_stmt *add = r->merging ? r->merge_frame : r->add_frame;
 
@@ -125,6 +145,10 @@ static int add_frame(struct bank_rows *r, const struct pending_frame *f)
 	db_bind_u64(add, 4, f->raw_len);
 	db_bind_u64(add, 5, f->kind);
 	db_bind_u64(add, 6, f->codebook);
+	if (!r->merging) {
+		db_bind_u64(add, 7, f->n_chunks);
+		db_bind_u64(add, 8, live_len);
+	}
 	return db_run(add);
 }
 
@@ -144,12 +168,17 @@ static int add_bases(struct bank_rows *r, const struct pending_frame *f,
 	return rc;
 }
 
+static int add_content(struct db_stmt *add, const struct pending_chunk *c)
+{
+	db_bind_u64(add, 0, c->key);
+	db_bind_u64(add, 1, c->id);
+	return db_run(add);
+}
+
 static int add_chunk(struct bank_rows *r, const struct pending_chunk *c,
 		     uint64_t frame)
 {
 	struct db_stmt *add = r->merging ? r->merge_chunk : r->add_chunk;
-	struct db_stmt *content =
-		r->merging ? r->merge_content : r->add_content;
 	int rc;
 
 	db_bind_u64(add, 0, c->id);
@@ -159,13 +188,24 @@ static int add_chunk(struct bank_rows *r, const struct pending_chunk *c,
 	rc = db_run(add);
 	if (rc < 0)
 		return rc;
-	db_bind_u64(content, 0, c->key);
-	db_bind_u64(content, 1, c->id);
-	return db_run(content);
+	return add_content(r->merging ? r->merge_content : r->add_content, c);
+}
+
+/* Raw bytes of the frame's new chunks that are live. */
+static uint64_t live_len(const struct pending_frame *f,
+			 const struct pending_chunk *chunks)
+{
+	uint64_t len = 0;
+	uint32_t i;
+
+	for (i = 0; i < f->n_chunks; i++)
+		len += chunks[i].refs > 0 ? chunks[i].len : 0;
+	return len;
 }
 
 int bank_rows_add(struct bank_rows *r, const struct pending *p)
 {
+	const struct pending_chunk *chunks = p->chunks;
 	size_t n_bases = 0;
 	size_t i;
 	int rc = 0;
@@ -173,10 +213,12 @@ int bank_rows_add(struct bank_rows *r, const struct pending *p)
 	for (i = 0; rc == 0 && i < p->n_frames; i++) {
 		size_t n = p->frames[i].n_bases;
 
-		rc = add_frame(r, &p->frames[i]);
+		rc = add_frame(r, &p->frames[i],
+			       live_len(&p->frames[i], chunks));
 		if (rc == 0 && n > 0)
 			rc = add_bases(r, &p->frames[i], p->bases + n_bases);
 		n_bases += n;
+		chunks += p->frames[i].n_chunks;
 	}
 	for (i = 0; rc == 0 && i < p->n_chunks; i++)
 		rc = add_chunk(r, &p->chunks[i],
@@ -184,30 +226,160 @@ int bank_rows_add(struct bank_rows *r, const struct pending *p)
 	return rc;
 }
 
-int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
-			 struct frame_place *ret)
+int bank_rows_put(struct bank_rows *r, const struct pending_chunk *c,
+		  uint64_t frame)
 {
 	int rc;
 
-	db_bind_u64(r->next_frame, 0, after);
-	rc = db_step(r->next_frame);
+	if (r->merging) {
+		rc = add_chunk(r, c, frame);
+		return rc < 0 ? rc : 1;
+	}
+	db_bind_u64(r->put_chunk, 0, c->id);
+	db_bind_u64(r->put_chunk, 1, frame);
+	db_bind_u64(r->put_chunk, 2, c->len);
+	rc = db_run(r->put_chunk);
+	if (rc < 0 || db_n_changed(r->db) == 0)
+		return rc;
+	rc = add_content(r->add_content, c);
+	return rc < 0 ? rc : 1;
+}
+
+int bank_rows_move(struct bank_rows *r, uint64_t chunk, uint64_t frame)
+{
+	db_bind_u64(r->move_chunk, 0, frame);
+	db_bind_u64(r->move_chunk, 1, chunk);
+	return db_run(r->move_chunk);
+}
+
+/* ---- reading -------------------------------------------------------------- */
+
+static int step_chunk(struct db_stmt *s, uint64_t key, struct bank_chunk *ret)
+{
+	int rc;
+
+	db_bind_u64(s, 0, key);
+	rc = db_step(s);
 	if (rc == 1)
-		take_place(r->next_frame, ret);
-	db_reset(r->next_frame);
+		*ret = (struct bank_chunk){
+			.id = db_column_u64(s, 0),
+			.frame = db_column_u64(s, 1),
+			.refs = db_column_u64(s, 2),
+			.len = (uint32_t)db_column_u64(s, 3),
+		};
+	db_reset(s);
 	return rc;
 }
 
-int bank_rows_next_chunk(struct bank_rows *r, uint64_t after, uint64_t *ret,
-			 uint64_t *ret_refs)
+int bank_rows_chunk(struct bank_rows *r, uint64_t chunk, struct bank_chunk *ret)
+{
+	int rc = step_chunk(r->one_chunk, chunk, ret);
+
+	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+}
+
+int bank_rows_next_chunk(struct bank_rows *r, uint64_t after,
+			 struct bank_chunk *ret)
+{
+	return step_chunk(r->next_chunk, after, ret);
+}
+
+static void take_frame(struct db_stmt *s, struct bank_frame_row *ret)
+{
+	take_place(s, &ret->place);
+	ret->raw_len = (uint32_t)db_column_u64(s, 4);
+	ret->n_chunks = db_column_u64(s, 5);
+	ret->live_len = db_column_u64(s, 6);
+	ret->codebook = db_column_u64(s, 7);
+	ret->kind = (enum encode_kind)db_column_u64(s, 8);
+}
+
+static int step_frame(struct db_stmt *s, struct bank_frame_row *ret)
+{
+	int rc = db_step(s);
+
+	if (rc == 1 && db_column_u64(s, 8) >= ENCODE_N_KINDS)
+		rc = corrupt("frame %llu: a kind that is none",
+			     (unsigned long long)db_column_u64(s, 0));
+	if (rc == 1)
+		take_frame(s, ret);
+	db_reset(s);
+	return rc;
+}
+
+int bank_rows_frame(struct bank_rows *r, uint64_t frame,
+		    struct bank_frame_row *ret)
 {
 	int rc;
 
-	db_bind_u64(r->next_chunk, 0, after);
-	rc = db_step(r->next_chunk);
-	if (rc == 1) {
-		*ret = db_column_u64(r->next_chunk, 0);
-		*ret_refs = db_column_u64(r->next_chunk, 1);
-	}
-	db_reset(r->next_chunk);
+	db_bind_u64(r->one_frame, 0, frame);
+	rc = step_frame(r->one_frame, ret);
+	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+}
+
+int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
+			 struct bank_frame_row *ret)
+{
+	db_bind_u64(r->next_frame, 0, after);
+	return step_frame(r->next_frame, ret);
+}
+
+int bank_rows_is_base(struct bank_rows *r, uint64_t chunk)
+{
+	int rc;
+
+	db_bind_u64(r->is_base, 0, chunk);
+	rc = db_step(r->is_base);
+	db_reset(r->is_base);
 	return rc;
+}
+
+/* ---- frames that change ---------------------------------------------------- */
+
+int bank_rows_change(struct bank_rows *r, const struct bank_change *c,
+		     struct bank_frame_row *ret)
+{
+	int rc;
+
+	db_bind_u64(r->change_frame, 0, c->frame);
+	db_bind_i64(r->change_frame, 1, c->n_chunks);
+	db_bind_i64(r->change_frame, 2, c->live_len);
+	rc = step_frame(r->change_frame, ret);
+	if (rc == 0)
+		return corrupt("frame %llu: it does not hold what it should",
+			       (unsigned long long)c->frame);
+	return rc < 0 ? rc : 0;
+}
+
+int bank_rows_bases(struct bank_rows *r, uint64_t frame, uint64_t *ret,
+		    size_t *ret_n)
+{
+	size_t n = 0;
+	int rc;
+
+	db_bind_u64(r->bases, 0, frame);
+	while ((rc = db_step(r->bases)) == 1) {
+		if (n == GLYPH_DELTAS_MAX) {
+			rc = corrupt("frame %llu: too many bases",
+				     (unsigned long long)frame);
+			break;
+		}
+		ret[n++] = db_column_u64(r->bases, 0);
+	}
+	db_reset(r->bases);
+	if (rc == 0)
+		*ret_n = n;
+	return rc;
+}
+
+int bank_rows_drop_frame(struct bank_rows *r, uint64_t frame)
+{
+	int rc;
+
+	db_bind_u64(r->drop_bases, 0, frame);
+	rc = db_run(r->drop_bases);
+	if (rc < 0)
+		return rc;
+	db_bind_u64(r->drop_frame, 0, frame);
+	return db_run(r->drop_frame);
 }

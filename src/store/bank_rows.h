@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank_rows.h - the bank's tables: all SQL on chunk, content and frame.
+ * bank_rows.h - the bank's tables: all SQL on chunk, content, frame and base.
  *
  * INDEX is held for all of it.
  */
@@ -8,9 +8,8 @@
 #define STORE_BANK_ROWS_H
 
 #include "base/buffer.h"
+#include "store/bank.h"
 #include "store/db.h"
-#include "store/pending.h"
-#include "store/store.h"
 
 struct bank_rows {
 	struct db *db;
@@ -29,8 +28,17 @@ struct bank_rows {
 	struct db_stmt *add_content;
 	struct db_stmt *add_frame;
 	struct db_stmt *add_base;
-	struct db_stmt *next_frame;
+	struct db_stmt *one_chunk;
 	struct db_stmt *next_chunk;
+	struct db_stmt *put_chunk;
+	struct db_stmt *move_chunk;
+	struct db_stmt *one_frame;
+	struct db_stmt *next_frame;
+	struct db_stmt *change_frame;
+	struct db_stmt *drop_frame;
+	struct db_stmt *bases;
+	struct db_stmt *drop_bases;
+	struct db_stmt *is_base;
 };
 
 /* The statements belong to the connection. */
@@ -45,8 +53,47 @@ int bank_rows_set_refs(struct bank_rows *r, uint64_t chunk, uint64_t refs);
 /* 0 in *ret: none. */
 int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret);
 
-/* Inserts all of `p`. */
+/* Inserts all new chunks of `p`, and its frames as if they held these only. */
 int bank_rows_add(struct bank_rows *r, const struct pending *p);
+
+/* Rows of one chunk: as it is in the index. -ENOENT. */
+int bank_rows_chunk(struct bank_rows *r, uint64_t chunk,
+		    struct bank_chunk *ret);
+int bank_rows_next_chunk(struct bank_rows *r, uint64_t after,
+			 struct bank_chunk *ret);
+
+/* Inserts a chunk with its content, unless it is there. 1: it was not. */
+int bank_rows_put(struct bank_rows *r, const struct pending_chunk *c,
+		  uint64_t frame);
+int bank_rows_move(struct bank_rows *r, uint64_t chunk, uint64_t frame);
+
+/* Frames. -ENOENT. */
+int bank_rows_frame(struct bank_rows *r, uint64_t frame,
+		    struct bank_frame_row *ret);
+int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
+			 struct bank_frame_row *ret);
+
+/* What a frame holds becomes more or less. */
+struct bank_change {
+	uint64_t frame;
+	int64_t n_chunks;
+	int64_t live_len;
+};
+
+/* -EUCLEAN: there is no such frame, or it would hold less than nothing.
+ * `ret`: the row as it is now. */
+int bank_rows_change(struct bank_rows *r, const struct bank_change *c,
+		     struct bank_frame_row *ret);
+
+/* The bases of a frame, one for each DELTA node; GLYPH_DELTAS_MAX at most. */
+int bank_rows_bases(struct bank_rows *r, uint64_t frame, uint64_t *ret,
+		    size_t *ret_n);
+
+/* Deletes a frame's row and those of its bases. */
+int bank_rows_drop_frame(struct bank_rows *r, uint64_t frame);
+
+/* 1, or 0. */
+int bank_rows_is_base(struct bank_rows *r, uint64_t chunk);
 
 /* ---- bank_dump.c ---------------------------------------------------------- */
 
@@ -60,16 +107,14 @@ int bank_rows_dump(struct bank_rows *r, struct dump_cursor *c,
 /* Merges the rows of an operation that bank_rows_dump() made. */
 int bank_rows_load(struct bank_rows *r, uint8_t type, struct span body);
 
-/* After merging: counts what bases are referred to, drops what is in no frame. Counts all rows into `totals`. */
+/* ---- bank_settle.c --------------------------------------------------------- */
+
+/* After merging: drops dead frames and what is in no frame, counts what bases
+ * are referred to and what frames hold. Counts all rows into `totals`. */
 int bank_rows_settle(struct bank_rows *r, int64_t *totals);
 
 /* The first codebook behind `after` that frames name, and how many. Slow. */
 int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
 			    uint64_t *ret_n);
-
-int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
-			 struct frame_place *ret);
-int bank_rows_next_chunk(struct bank_rows *r, uint64_t after, uint64_t *ret,
-			 uint64_t *ret_refs);
 
 #endif

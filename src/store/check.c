@@ -76,7 +76,7 @@ static uint64_t count_of(const struct idmap *counts, uint64_t chunk)
 
 /* Rows of frames that the log passed by without holding them. */
 static int skip_rows(struct checking *c, uint64_t frame,
-		     struct frame_place *ret)
+		     struct bank_frame_row *ret)
 {
 	int rc;
 
@@ -84,76 +84,104 @@ static int skip_rows(struct checking *c, uint64_t frame,
 		index_lock(c->s);
 		rc = bank_next_frame(c->s->bank, c->seen_frame, ret);
 		index_unlock(c->s);
-		if (rc == 1 && ret->frame < frame) {
+		if (rc == 1 && ret->place.frame < frame) {
 			check_finding(c->report,
 				      "the index has a frame %llu that the "
 				      "log has not",
-				      ull(ret->frame));
-			c->seen_frame = ret->frame;
+				      ull(ret->place.frame));
+			c->seen_frame = ret->place.frame;
 		}
-	} while (rc == 1 && ret->frame < frame);
+	} while (rc == 1 && ret->place.frame < frame);
 	return rc;
 }
 
-/* The row of a frame that stands in the log at `place`. */
-static int check_frame_row(struct checking *c, const struct frame_place *place)
+/* The row of a frame that stands in the log at `place`. 1; 0: there is none, so
+ * it must be dead. */
+static int check_frame_row(struct checking *c, const struct frame_place *place,
+			   struct bank_frame_row *ret)
 {
-	struct frame_place row;
-	int rc = skip_rows(c, place->frame, &row);
+	const struct frame_place *at = &ret->place;
+	int rc = skip_rows(c, place->frame, ret);
 
-	if (rc < 0)
-		return rc;
-	if (rc == 0 || row.frame != place->frame) {
-		check_finding(c->report,
-			      "segment %llu @%llu: frame %llu is not in the "
-			      "index",
-			      ull(place->segment), ull(place->off),
-			      ull(place->frame));
-		return 0;
-	}
-	c->seen_frame = row.frame;
-	if (row.segment != place->segment || row.off != place->off ||
-	    row.payload_len != place->payload_len)
+	if (rc < 1 || at->frame != place->frame)
+		return rc < 0 ? rc : 0;
+	c->seen_frame = at->frame;
+	if (at->segment != place->segment || at->off != place->off ||
+	    at->payload_len != place->payload_len)
 		check_finding(c->report,
 			      "frame %llu is not where the index says",
-			      ull(row.frame));
-	return 0;
+			      ull(at->frame));
+	return 1;
 }
 
+/* What a frame holds, by the rows of its chunks. */
+struct held {
+	uint64_t n_chunks;
+	uint64_t live_len;
+};
+
 static int check_chunk_row(struct checking *c, uint64_t chunk,
-			   const struct frame_place *place)
+			   const struct frame_place *place, struct held *held)
 {
-	struct frame_place row;
+	struct bank_chunk row;
 	int rc;
 
 	index_lock(c->s);
-	rc = bank_load(c->s->bank, chunk, &row);
+	rc = bank_chunk(c->s->bank, chunk, &row);
 	index_unlock(c->s);
-	if (rc < 0 && rc != -ENOENT && rc != -EUCLEAN)
+	/* Nobody referred to it any more, or that is found later. */
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
 		return rc;
-	/* A newer frame may hold it by now. */
-	c->n_chunks += rc == 0 && row.frame == place->frame;
-	if (rc < 0 || row.frame < place->frame)
+	if (row.frame < place->frame)
 		check_finding(c->report,
 			      "chunk %llu: the index does not find it in "
 			      "frame %llu",
 			      ull(chunk), ull(place->frame));
+	/* A newer frame may hold it by now. */
+	if (row.frame != place->frame)
+		return 0;
+	held->n_chunks++;
+	held->live_len += row.refs > 0 ? row.len : 0;
 	return 0;
 }
 
 /* ---- records ------------------------------------------------------------- */
 
+/* The rows of a frame's chunks, and what they add up to. `row`: the frame's own;
+ * NULL: it has none. */
 static int check_chunks(struct checking *c, const struct frame_view *view,
-			const struct frame_place *place)
+			const struct frame_place *place,
+			const struct bank_frame_row *row)
 {
+	struct held held = { .n_chunks = 0 };
 	struct frame_cursor cursor;
 	struct frame_chunk chunk;
 	int rc = 0;
 
 	frame_walk(view, &cursor);
 	while (rc == 0 && frame_next(&cursor, &chunk))
-		rc = check_chunk_row(c, chunk.id, place);
-	return rc;
+		rc = check_chunk_row(c, chunk.id, place, &held);
+	if (rc < 0)
+		return rc;
+	c->n_chunks += held.n_chunks;
+	if (!row && held.n_chunks > 0)
+		check_finding(c->report,
+			      "segment %llu @%llu: frame %llu is not in the "
+			      "index",
+			      ull(place->segment), ull(place->off),
+			      ull(place->frame));
+	if (row && (row->n_chunks != held.n_chunks ||
+		    row->live_len != held.live_len || held.n_chunks == 0))
+		check_finding(
+			c->report,
+			"frame %llu holds %llu chunks and %llu live bytes, "
+			"the index says %llu and %llu",
+			ull(place->frame), ull(held.n_chunks),
+			ull(held.live_len), ull(row->n_chunks),
+			ull(row->live_len));
+	return 0;
 }
 
 /* The references that a frame's deltas hold. Damage is found by who decodes
@@ -202,31 +230,53 @@ static int decode_and_verify(struct checking *c, const struct frame_view *view)
 	return rc;
 }
 
-static int check_frame(struct checking *c, const struct scan_record *rec)
+/* A frame that still holds something. */
+static int check_live_frame(struct checking *c, const struct frame_view *view,
+			    const struct frame_place *place)
 {
-	struct frame_place place = { rec->head.seq, c->number, rec->off,
-				     rec->head.payload_len };
-	struct frame_view view = { .n_chunks = 0 };
-	int rc = frame_parse(rec->payload, &view);
+	int rc = count_bases(c, view->glyphs);
 
 	if (rc == 0)
-		rc = count_bases(c, view.glyphs);
+		rc = count_codebook(c, view->glyphs);
 	if (rc == 0)
-		rc = count_codebook(c, view.glyphs);
-	if (rc == 0)
-		rc = decode_and_verify(c, &view);
+		rc = decode_and_verify(c, view);
 	if (rc < 0 && !scan_is_bad(rc))
 		return rc;
-	if (rc < 0) {
+	if (rc < 0)
 		check_finding(c->report,
 			      "segment %llu @%llu: frame %llu does not decode: "
 			      "%s",
-			      ull(c->number), ull(rec->off), ull(rec->head.seq),
-			      error_text(rc));
-		return check_frame_row(c, &place);
+			      ull(place->segment), ull(place->off),
+			      ull(place->frame), error_text(rc));
+	return 0;
+}
+
+static int check_frame(struct checking *c, const struct scan_record *rec)
+{
+	const struct frame_place place = { rec->head.seq, c->number, rec->off,
+					   rec->head.payload_len };
+	struct frame_view view = { .n_chunks = 0 };
+	struct bank_frame_row row;
+	bool there;
+	int rc = check_frame_row(c, &place, &row);
+
+	if (rc < 0)
+		return rc;
+	there = rc == 1;
+	rc = frame_parse(rec->payload, &view);
+	if (rc < 0) {
+		check_finding(c->report,
+			      "segment %llu @%llu: frame %llu makes no sense: "
+			      "%s",
+			      ull(place.segment), ull(place.off),
+			      ull(place.frame), error_text(rc));
+		return 0;
 	}
-	rc = check_frame_row(c, &place);
-	return rc < 0 ? rc : check_chunks(c, &view, &place);
+	/* What a dead frame refers to may be gone. */
+	if (there)
+		rc = check_live_frame(c, &view, &place);
+	return rc < 0 ? rc
+		      : check_chunks(c, &view, &place, there ? &row : NULL);
 }
 
 /* The row of a codebook, if it has not been retired. */
@@ -497,23 +547,22 @@ static void check_row_refs(struct checking *c, uint64_t chunk, uint64_t refs)
  * there was told when its delta was decoded. */
 static int check_refs(struct checking *c)
 {
-	uint64_t chunk = 0;
+	struct bank_chunk row = { .id = 0 };
 	uint64_t n_rows = 0;
 	uint64_t n_known = 0;
-	uint64_t refs = 0;
 	int rc;
 
 	for (;;) {
 		index_lock(c->s);
-		rc = bank_next_chunk(c->s->bank, chunk, &chunk, &refs);
+		rc = bank_next_chunk(c->s->bank, row.id, &row);
 		index_unlock(c->s);
 		if (rc != 1)
 			break;
 		n_rows++;
 		if (!c->refs)
 			continue;
-		n_known += idmap_find(c->refs, chunk) != NULL;
-		check_row_refs(c, chunk, refs);
+		n_known += idmap_find(c->refs, row.id) != NULL;
+		check_row_refs(c, row.id, row.refs);
 	}
 	if (rc < 0)
 		return rc;
@@ -554,7 +603,7 @@ static int check_codebooks(struct checking *c)
 
 static int check_all(struct checking *c)
 {
-	struct frame_place row;
+	struct bank_frame_row row;
 	int rc = 0;
 
 	/* What lies before both checkpoints may have been given back. */

@@ -198,8 +198,16 @@ static int decode_spot(const struct job *j, const struct spot *spot,
 	return 0;
 }
 
-static void remember(struct store *s, const struct frame_place *place,
-		     const struct frame_view *f)
+struct load {
+	struct store *s;
+	struct bank_memory at;
+	uint64_t chunk; /* only this one; 0: the whole frame */
+	bool leaf;
+	bool remember; /* the bank may be told */
+};
+
+/* Lets the bank know where the chunks of the frame are. */
+static void remember(const struct load *l, const struct frame_view *f)
 {
 	uint64_t ids[REMEMBER_BATCH];
 	struct frame_cursor cursor;
@@ -209,20 +217,24 @@ static void remember(struct store *s, const struct frame_place *place,
 	frame_walk(f, &cursor);
 	while (frame_next(&cursor, &chunk)) {
 		if (n == REMEMBER_BATCH) {
-			bank_remember(s->bank, place, ids, n);
+			bank_remember(l->s->bank, &l->at, ids, n);
 			n = 0;
 		}
 		ids[n++] = chunk.id;
 	}
-	bank_remember(s->bank, place, ids, n);
+	bank_remember(l->s->bank, &l->at, ids, n);
 }
 
-struct load {
-	struct store *s;
-	const struct frame_place *place;
-	uint64_t chunk; /* only this one; 0: the whole frame */
-	bool leaf;
-};
+/* -ELOOP: the frame needs others itself. It may have got here after somebody was
+ * told that a base is to be found in it. */
+static int check_leaf(const struct frame_view *f)
+{
+	struct reader in = reader_of(f->glyphs);
+	uint64_t base;
+	int rc = decode_next_base(&in, &base);
+
+	return rc > 0 ? -ELOOP : rc;
+}
 
 static int load_with(const struct load *l, struct context *x,
 		     struct cached *fill)
@@ -230,7 +242,7 @@ static int load_with(const struct load *l, struct context *x,
 	struct job j = { .s = l->s, .x = x };
 	struct spot spot = { .off = 0 };
 	struct bases bases;
-	int rc = fetch(l->s, x, l->place);
+	int rc = fetch(l->s, x, &l->at.place);
 
 	if (rc == 0)
 		rc = frame_parse(span_of(x->payload.data + RECORD_HEADER_LEN,
@@ -238,6 +250,8 @@ static int load_with(const struct load *l, struct context *x,
 				 &j.view);
 	if (rc == 0 && l->chunk)
 		rc = find_spot(&j.view, l->chunk, &spot);
+	if (rc == 0 && l->leaf)
+		rc = check_leaf(&j.view);
 	if (rc == 0)
 		rc = context_decoder(x);
 	if (rc < 0)
@@ -248,8 +262,8 @@ static int load_with(const struct load *l, struct context *x,
 					     : decode(&j, fill);
 	fill->has_deltas = bases.asked;
 	bases_release(&bases);
-	if (rc == 0)
-		remember(l->s, l->place, &j.view);
+	if (rc == 0 && l->remember)
+		remember(l, &j.view);
 	return rc;
 }
 
@@ -265,9 +279,9 @@ static int load(void *ctx, struct cached *fill)
 	context_put(l->s->contexts, x);
 	if (rc == -EUCLEAN || rc == -EBADMSG || rc == -EOPNOTSUPP)
 		(void)corrupt("segment %llu @%llu: frame %llu: %s",
-			      (unsigned long long)l->place->segment,
-			      (unsigned long long)l->place->off,
-			      (unsigned long long)l->place->frame,
+			      (unsigned long long)l->at.place.segment,
+			      (unsigned long long)l->at.place.off,
+			      (unsigned long long)l->at.place.frame,
 			      error_text(rc));
 	return rc;
 }
@@ -304,12 +318,25 @@ static int view_of(struct cached *e, uint64_t chunk, struct chunk_view *ret)
 	return 0;
 }
 
+/* Who wants a base may find out, for others who wait as well, that a frame holds
+ * none: they try again. */
+static int load_cached(const struct load *l, uint64_t key, struct cached **ret)
+{
+	const struct cache_loader loader = { load, (void *)(uintptr_t)l,
+					     l->leaf };
+	int rc;
+
+	do {
+		rc = cache_get(l->s->cache, key, &loader, ret);
+	} while (rc == -ELOOP && !l->leaf);
+	return rc;
+}
+
 static int get(const struct load *l, uint64_t chunk, struct chunk_view *ret)
 {
-	struct cache_loader loader = { load, (void *)(uintptr_t)l, l->leaf };
-	uint64_t key = l->chunk ? ALONE | l->chunk : l->place->frame;
+	uint64_t key = l->chunk ? ALONE | l->chunk : l->at.place.frame;
 	struct cached *e;
-	int rc = cache_get(l->s->cache, key, &loader, &e);
+	int rc = load_cached(l, key, &e);
 
 	return rc < 0 ? rc : view_of(e, chunk, ret);
 }
@@ -317,17 +344,26 @@ static int get(const struct load *l, uint64_t chunk, struct chunk_view *ret)
 int chunk_get_frame(struct store *s, const struct frame_place *place,
 		    struct cached **ret)
 {
-	struct load l = { s, place, 0, false };
-	struct cache_loader loader = { load, &l, false };
+	struct load l = { .s = s, .at.place = *place };
 
-	return cache_get(s->cache, place->frame, &loader, ret);
+	return load_cached(&l, place->frame, ret);
+}
+
+/* How to load the chunk's frame. */
+static int find(struct store *s, uint64_t chunk, struct load *ret)
+{
+	*ret = (struct load){
+		.s = s,
+		.at.moment = bank_moment(s->bank),
+		.remember = true,
+	};
+	return locate(s, chunk, &ret->at.place);
 }
 
 int chunk_get(struct store *s, uint64_t chunk, struct chunk_view *ret)
 {
-	struct frame_place place = { .frame = 0 };
-	const struct load l = { s, &place, 0, false };
-	int rc = locate(s, chunk, &place);
+	struct load l;
+	int rc = find(s, chunk, &l);
 
 	return rc < 0 ? rc : get(&l, chunk, ret);
 }
@@ -340,34 +376,33 @@ static bool touch(struct store *s, uint64_t frame)
 
 int chunk_get_alone(struct store *s, uint64_t chunk, struct chunk_view *ret)
 {
-	struct frame_place place = { .frame = 0 };
-	struct load l = { s, &place, chunk, false };
+	struct load l;
 	struct cached *e;
-	int rc = locate(s, chunk, &place);
+	int rc = find(s, chunk, &l);
 
 	if (rc < 0)
 		return rc;
-	e = cache_find(s->cache, place.frame);
+	e = cache_find(s->cache, l.at.place.frame);
 	if (!e)
 		e = cache_find(s->cache, ALONE | chunk);
 	if (e)
 		return view_of(e, chunk, ret);
-	if (touch(s, place.frame))
-		l.chunk = 0;
+	if (!touch(s, l.at.place.frame))
+		l.chunk = chunk;
 	return get(&l, chunk, ret);
 }
 
 int chunk_get_base(struct store *s, uint64_t chunk, struct chunk_view *ret)
 {
-	struct frame_place place = { .frame = 0 };
-	const struct load l = { s, &place, 0, true };
+	struct load l;
 	struct chunk_view v = { .cached = NULL };
-	int rc = locate(s, chunk, &place);
+	int rc = find(s, chunk, &l);
 
+	l.leaf = true;
 	if (rc == 0)
 		rc = get(&l, chunk, &v);
 	if (rc < 0)
-		return rc;
+		return rc == -ELOOP ? -EUCLEAN : rc;
 	if (v.cached && v.cached->has_deltas) {
 		chunk_put(&v);
 		return -EUCLEAN;

@@ -12,6 +12,7 @@
 
 #include "base/hash.h"
 #include "base/idmap.h"
+#include "store/append.h"
 #include "store/chunk.h"
 #include "store/ingest.h"
 #include "store/learned.h"
@@ -392,39 +393,18 @@ static int encode_deltas(struct run *r, struct made *m)
 	return 0;
 }
 
-/* The frame goes into the log; from then on its chunks are found. */
 static int append(struct run *r, struct made *m)
 {
-	struct log_entry entry = {
-		.type = RECORD_FRAME,
+	const struct append frame = {
 		.flags = r->p->intent ? RECORD_INTENT : 0,
 		.payload = buffer_span(&r->x->payload),
-	};
-	struct bank_frame frame = {
-		.raw_len = (uint32_t)m->raw_len,
 		.glyphs = m->glyphs,
 		.chunks = m->table,
 		.n_chunks = m->n,
+		.raw_len = m->raw_len,
 	};
-	struct log_place place;
-	int rc;
 
-	bank_expect(r->s->bank);
-	rc = log_append(r->s->log, &entry, &place);
-	if (rc == 0) {
-		frame.place = (struct frame_place){
-			.frame = place.seq,
-			.segment = place.segment,
-			.off = place.off,
-			.payload_len = (uint32_t)entry.payload.len,
-		};
-		m->place = frame.place;
-		rc = bank_add(r->s->bank, &frame);
-	}
-	bank_expected(r->s->bank);
-	if (rc < 0)
-		store_fail(r->s, rc, "writing data to the log");
-	return rc;
+	return append_frame(r->s, &frame, &m->place);
 }
 
 /* Where the frame's bytes are to lie: in the parcel's own block if they are all
@@ -534,6 +514,7 @@ static void release(struct run *r)
 {
 	cache_put(r->plain.cached);
 	cache_put(r->deltas.cached);
+	similar_end(&r->similar);
 	if (r->x)
 		context_put(r->s->contexts, r->x);
 	free(r);

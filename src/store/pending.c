@@ -14,6 +14,7 @@ void pending_init(struct pending *p)
 {
 	*p = (struct pending){ .n_frames = 0 };
 	idmap_init(&p->by_id);
+	idmap_init(&p->by_move);
 	idmap_init(&p->by_key);
 	idmap_init(&p->by_base);
 }
@@ -22,8 +23,10 @@ void pending_release(struct pending *p)
 {
 	free(p->frames);
 	free(p->chunks);
+	free(p->moves);
 	free(p->bases);
 	idmap_release(&p->by_id);
+	idmap_release(&p->by_move);
 	idmap_release(&p->by_key);
 	idmap_release(&p->by_base);
 	pending_init(p);
@@ -47,21 +50,27 @@ static int grow(void **items, size_t *cap, size_t n, size_t size)
 	return 0;
 }
 
-static int reserve(struct pending *p, size_t n_chunks, size_t n_bases)
+/* Room for a frame and its parts. */
+static int reserve(struct pending *p, const struct pending_frame *frame)
 {
 	void *frames = p->frames;
 	void *chunks = p->chunks;
+	void *moves = p->moves;
 	void *bases = p->bases;
 	int rc = grow(&frames, &p->cap_frames, p->n_frames + 1,
 		      sizeof(*p->frames));
 
 	p->frames = frames;
 	if (rc == 0)
-		rc = grow(&chunks, &p->cap_chunks, p->n_chunks + n_chunks,
-			  sizeof(*p->chunks));
+		rc = grow(&chunks, &p->cap_chunks,
+			  p->n_chunks + frame->n_chunks, sizeof(*p->chunks));
 	p->chunks = chunks;
+	if (rc == 0 && frame->n_moves > 0)
+		rc = grow(&moves, &p->cap_moves, p->n_moves + frame->n_moves,
+			  sizeof(*p->moves));
+	p->moves = moves;
 	if (rc == 0)
-		rc = grow(&bases, &p->cap_bases, p->n_bases + n_bases,
+		rc = grow(&bases, &p->cap_bases, p->n_bases + frame->n_bases,
 			  sizeof(*p->bases));
 	p->bases = bases;
 	return rc;
@@ -92,33 +101,69 @@ static int count_bases(struct pending *p, const uint64_t *bases, size_t n)
 	return rc;
 }
 
-int pending_add(struct pending *p, const struct pending_frame *frame,
-		const struct pending_chunk *chunks, const uint64_t *bases)
+/* Room for the moves in their map. */
+static int reserve_moves(struct pending *p, const struct pending_chunk *moves,
+			 size_t n)
 {
 	size_t i;
-	int rc = reserve(p, frame->n_chunks, frame->n_bases);
+	int rc = 0;
 
+	for (i = 0; rc == 0 && i < n; i++) {
+		if (!idmap_find(&p->by_move, moves[i].id))
+			rc = idmap_set(&p->by_move, moves[i].id, 0);
+	}
+	return rc;
+}
+
+/* A move of the frame that is being added; there is room for it. */
+static void add_move(struct pending *p, const struct pending_chunk *move,
+		     uint64_t frame)
+{
+	uint64_t *at = idmap_find(&p->by_move, move->id);
+
+	assert(at);
+	p->moves[p->n_moves] = *move;
+	p->moves[p->n_moves++].frame = p->n_frames;
+	/* Frames are told of in any order. */
+	if (*at == 0 || p->frames[p->moves[*at - 1].frame].place.frame < frame)
+		*at = p->n_moves;
+}
+
+int pending_add(struct pending *p, const struct pending_frame *frame,
+		const struct pending_parts *parts)
+{
+	const struct pending_chunk *chunks = parts->chunks;
+	size_t i;
+	int rc = reserve(p, frame);
+
+	assert(parts->moves || frame->n_moves == 0);
+	assert(parts->bases || frame->n_bases == 0);
 	for (i = 0; rc == 0 && i < frame->n_chunks; i++) {
 		rc = idmap_set(&p->by_id, chunks[i].id, p->n_chunks + i + 1);
 		if (rc == 0)
 			rc = idmap_set(&p->by_key, chunks[i].key, chunks[i].id);
 	}
 	if (rc == 0)
-		rc = count_bases(p, bases, frame->n_bases);
+		rc = reserve_moves(p, parts->moves, frame->n_moves);
+	if (rc == 0)
+		rc = count_bases(p, parts->bases, frame->n_bases);
 	if (rc < 0) {
 		/* An index past the end is "not here"; see pending_find(). */
 		return rc;
 	}
+	p->frames[p->n_frames] = *frame;
+	for (i = 0; i < frame->n_moves; i++)
+		add_move(p, &parts->moves[i], frame->place.frame);
 	for (i = 0; i < frame->n_chunks; i++) {
 		p->chunks[p->n_chunks] = chunks[i];
 		p->chunks[p->n_chunks++].frame = p->n_frames;
+		p->raw_len += chunks[i].len;
 	}
 	if (frame->n_bases > 0)
-		memcpy(p->bases + p->n_bases, bases,
-		       frame->n_bases * sizeof(*bases));
+		memcpy(p->bases + p->n_bases, parts->bases,
+		       frame->n_bases * sizeof(*parts->bases));
 	p->n_bases += frame->n_bases;
-	p->frames[p->n_frames++] = *frame;
-	p->raw_len += frame->raw_len;
+	p->n_frames++;
 	return 0;
 }
 
@@ -131,20 +176,38 @@ struct pending_chunk *pending_find(const struct pending *p, uint64_t chunk)
 	return &p->chunks[*at - 1];
 }
 
-static int move(const struct pending *p, uint64_t seq, bool behind,
+const struct pending_frame *pending_newest(const struct pending *p,
+					   uint64_t chunk)
+{
+	const struct pending_chunk *c = pending_find(p, chunk);
+	const uint64_t *move = idmap_find(&p->by_move, chunk);
+	const struct pending_frame *born = c ? &p->frames[c->frame] : NULL;
+	const struct pending_frame *moved;
+
+	if (!move || *move == 0)
+		return born;
+	moved = &p->frames[p->moves[*move - 1].frame];
+	return born && born->place.frame > moved->place.frame ? born : moved;
+}
+
+/* Those frames that lie behind `seq`, or those that do not, into `to`. */
+static int copy(const struct pending *p, uint64_t seq, bool behind,
 		struct pending *to)
 {
-	const struct pending_chunk *chunk = p->chunks;
-	const uint64_t *base = p->bases;
+	struct pending_parts parts = { p->chunks, p->moves, p->bases };
 	size_t i;
 	int rc = 0;
 
 	for (i = 0; rc == 0 && i < p->n_frames; i++) {
-		if ((p->frames[i].place.frame > seq) == behind)
-			rc = pending_add(to, &p->frames[i], chunk, base);
-		chunk += p->frames[i].n_chunks;
-		if (base)
-			base += p->frames[i].n_bases;
+		const struct pending_frame *f = &p->frames[i];
+
+		if ((f->place.frame > seq) == behind)
+			rc = pending_add(to, f, &parts);
+		parts.chunks += f->n_chunks;
+		if (parts.moves)
+			parts.moves += f->n_moves;
+		if (parts.bases)
+			parts.bases += f->n_bases;
 	}
 	return rc;
 }
@@ -160,9 +223,9 @@ int pending_split(struct pending *p, uint64_t seq, struct pending *later)
 	if (i == p->n_frames)
 		return 0;
 	pending_init(&keep);
-	rc = move(p, seq, true, later);
+	rc = copy(p, seq, true, later);
 	if (rc == 0)
-		rc = move(p, seq, false, &keep);
+		rc = copy(p, seq, false, &keep);
 	if (rc < 0) {
 		pending_release(&keep);
 		pending_release(later);

@@ -2,6 +2,9 @@
 /*
  * pending.h - frames and chunks that the index does not hold yet.
  *
+ * A chunk that may have had a frame before is a *move*: it has no count of its
+ * own here, and there may be several of one chunk, of which the one in the newest
+ * frame is found.
  * Part of the bank, which locks.
  */
 #ifndef STORE_PENDING_H
@@ -22,7 +25,8 @@ struct frame_place {
 struct pending_frame {
 	struct frame_place place;
 	uint32_t raw_len;
-	uint32_t n_chunks;
+	uint32_t n_chunks; /* new ones */
+	uint32_t n_moves;
 	uint32_t n_bases;
 	uint64_t codebook; /* 0: none */
 	enum encode_kind kind;
@@ -30,24 +34,28 @@ struct pending_frame {
 
 struct pending_chunk {
 	uint64_t id;
-	uint64_t key; /* of its content; bank_key() */
-	size_t frame; /* index into frames */
-	uint64_t refs;
-	uint32_t len; /* raw */
+	uint64_t key;  /* of its content; bank_key() */
+	size_t frame;  /* index into frames */
+	uint64_t refs; /* of a move: 0 */
+	uint32_t len;  /* raw */
 };
 
 struct pending {
 	struct pending_frame *frames; /* owned */
 	struct pending_chunk *chunks; /* owned */
+	struct pending_chunk *moves;  /* owned */
 	uint64_t *bases;              /* owned; chunks that deltas refer to */
 	size_t n_frames;
 	size_t n_chunks;
+	size_t n_moves;
 	size_t n_bases;
 	size_t cap_frames;
 	size_t cap_chunks;
+	size_t cap_moves;
 	size_t cap_bases;
-	uint64_t raw_len;     /* of all chunks */
+	uint64_t raw_len;     /* of all new chunks */
 	struct idmap by_id;   /* chunk id -> index into chunks, + 1 */
+	struct idmap by_move; /* chunk id -> index into moves, + 1; 0: none */
 	struct idmap by_key;  /* content key -> chunk id */
 	struct idmap by_base; /* chunk id -> how often it is in bases */
 };
@@ -55,15 +63,26 @@ struct pending {
 void pending_init(struct pending *p);
 void pending_release(struct pending *p);
 
+/* What comes with a frame, as long as it says. */
+struct pending_parts {
+	const struct pending_chunk *chunks; /* new ones */
+	const struct pending_chunk *moves;
+	const uint64_t *bases;
+};
+
 /* All or nothing. -ENOMEM. */
 int pending_add(struct pending *p, const struct pending_frame *frame,
-		const struct pending_chunk *chunks, const uint64_t *bases);
+		const struct pending_parts *parts);
 
 /* How many deltas of these frames have the chunk as their base. */
 uint64_t pending_base_refs(const struct pending *p, uint64_t chunk);
 
-/* NULL: not here. Valid until the next change. */
+/* A new chunk. NULL: not here. Valid until the next change. */
 struct pending_chunk *pending_find(const struct pending *p, uint64_t chunk);
+
+/* The newest frame here that has the chunk; NULL as above. */
+const struct pending_frame *pending_newest(const struct pending *p,
+					   uint64_t chunk);
 
 /* Moves the frames behind `seq` from `p` to the empty `later`. */
 int pending_split(struct pending *p, uint64_t seq, struct pending *later);

@@ -136,7 +136,8 @@ static int encode(struct similar *t, struct span bytes,
 	return 1;
 }
 
-static int try_base(struct similar *t, struct span bytes, uint64_t chunk)
+/* The chunk is pinned. 1: its delta stands in the buffer. */
+static int try_pinned(struct similar *t, struct span bytes, uint64_t chunk)
 {
 	struct encode_base base = { t->request.effort, chunk, { NULL, 0 } };
 	struct frame_place place;
@@ -153,11 +154,31 @@ static int try_base(struct similar *t, struct span bytes, uint64_t chunk)
 	base.bytes = v.bytes;
 	rc = encode(t, bytes, &base);
 	chunk_put(&v);
-	if (rc == 1) {
+	if (rc == 1)
 		note_frame(t, place.frame);
-		t->lens[t->n++] = (uint32_t)bytes.len;
-	}
 	return rc;
+}
+
+static int try_base(struct similar *t, struct span bytes, uint64_t chunk)
+{
+	int rc;
+
+	if (!bank_pin(t->s->bank, chunk))
+		return 0;
+	rc = try_pinned(t, bytes, chunk);
+	if (rc != 1) {
+		bank_unpin(t->s->bank, chunk);
+		return rc;
+	}
+	t->bases[t->n] = chunk;
+	t->lens[t->n++] = (uint32_t)bytes.len;
+	return 1;
+}
+
+void similar_end(struct similar *t)
+{
+	while (t->n > 0)
+		bank_unpin(t->s->bank, t->bases[--t->n]);
 }
 
 int similar_try(struct similar *t, struct span bytes,

@@ -23,7 +23,8 @@ struct similar {
 	struct encode_request request;
 	bool hurry;
 	size_t n;
-	uint32_t lens[SIMILAR_MAX]; /* raw, of each delta */
+	uint32_t lens[SIMILAR_MAX];  /* raw, of each delta */
+	uint64_t bases[SIMILAR_MAX]; /* of each; pinned in the bank */
 	size_t n_frames;
 	uint64_t frames[SIMILAR_FRAMES_MAX];
 };
@@ -39,5 +40,9 @@ void similar_begin(struct similar *t, struct store *s, struct context *x,
  */
 int similar_try(struct similar *t, struct span bytes,
 		const struct sketch *sketch);
+
+/* Lets go of the bases: the deltas are in the bank, or never will be. Nothing
+ * was begun is fine. */
+void similar_end(struct similar *t);
 
 #endif

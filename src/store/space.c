@@ -151,6 +151,27 @@ int store_reserve(struct store *s, size_t len)
 	return rc;
 }
 
+bool space_has(struct store *s, uint64_t len, bool cleaning)
+{
+	struct space *p = &s->space;
+	uint64_t margin;
+	bool has;
+
+	sync_lock(&p->lock);
+	p->asked_ns = 0; /* what is moved was never accepted */
+	sync_unlock(&p->lock);
+	ask(s);
+	sync_lock(&p->lock);
+	margin = min_u64(MARGIN_MAX, p->total_len / 8);
+	if (cleaning)
+		has = p->free_len >=
+		      margin / 4 + 2 * (uint64_t)LOG_BUFFER_LEN + len;
+	else
+		has = len <= room_locked(p);
+	sync_unlock(&p->lock);
+	return has;
+}
+
 static void stat_log(struct store *s, struct store_stats *ret)
 {
 	uint64_t len = 0;

@@ -170,4 +170,9 @@ bool space_make_room(void *store);
 void space_settle(struct store *s, size_t len);
 void space_tick(struct store *s);
 
+/* Whether the disk holds `len` more bytes that are moved, beside what has been
+ * accepted; `cleaning`: what is kept for metadata may be used for the most part,
+ * and what was accepted has to wait for what is freed. */
+bool space_has(struct store *s, uint64_t len, bool cleaning);
+
 #endif

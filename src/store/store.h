@@ -193,6 +193,8 @@ enum store_total {
 	TOTAL_FRAMES,
 	TOTAL_FRAME_RAW,     /* raw bytes of all frames */
 	TOTAL_FRAME_STORED,  /* their payload bytes */
+	TOTAL_LIVE_LEN,      /* raw bytes of chunks that are referred to */
+	TOTAL_LIVE_STORED,   /* what of TOTAL_FRAME_STORED they count for */
 	TOTAL_DUPLICATES,    /* chunks found in the bank */
 	TOTAL_DUPLICATE_LEN, /* their raw bytes */
 	TOTAL_KIND_FIRST,    /* + enum encode_kind: frames of that kind */

@@ -269,11 +269,14 @@ static void sort_in(struct store *s, struct walk *w,
 /* A frame row behind `after`. */
 static int next_frame(struct store *s, uint64_t after, struct frame_place *ret)
 {
+	struct bank_frame_row row;
 	int rc;
 
 	index_lock(s);
-	rc = bank_next_frame(s->bank, after, ret);
+	rc = bank_next_frame(s->bank, after, &row);
 	index_unlock(s);
+	if (rc == 1)
+		*ret = row.place;
 	return rc;
 }
 

@@ -1,48 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * test_bank.c - chunks in memory and in the index, their counts, the index
- * file itself and the edge to SQLite.
+ * test_bank.c - chunks in memory and in the index, their counts, and frames that
+ * take them over. (bank.c, bank_flush.c, bank_rows.c, pending.c)
  */
 #include "unit/store/suites.h"
 
 #include "base/report.h"
 #include "codec/glyph_format.h"
 #include "lib/suite.h"
-#include "lib/tmpdir.h"
-#include "store/bank.h"
-#include "store/index.h"
+#include "unit/store/bed.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-struct bed {
-	struct tmpdir tmp;
-	struct index index;
-	struct bank *bank;
-	atomic_int_fast64_t totals[STORE_N_TOTALS];
-};
-
-static void bed_begin(struct bed *b)
-{
-	bool fresh;
-
-	memset(b, 0, sizeof(*b));
-	tmpdir_init(&b->tmp);
-	ck_ok(index_open(&b->index, b->tmp.path, NULL, &fresh));
-	ck_assert(fresh);
-	ck_ok(bank_new(NULL, &b->bank));
-	ck_ok(bank_attach(b->bank, b->index.db));
-	ck_ok(db_begin(b->index.db));
-}
-
-static void bed_end(struct bed *b)
-{
-	bank_free(b->bank);
-	index_close(&b->index);
-	tmpdir_release(&b->tmp);
-}
 
 /* A frame of two chunks: ids 2n and 2n + 1. */
 static void add(struct bed *b, uint64_t n)
@@ -275,22 +243,230 @@ END_TEST
 
 START_TEST(rows_are_walked)
 {
-	struct frame_place place = { .frame = 0 };
-	uint64_t chunk = 0;
+	struct bank_frame_row row = { .place.frame = 0 };
+	struct bank_chunk chunk = { .id = 0 };
 	uint64_t n = 0;
-	uint64_t refs;
 	struct bed b;
 
 	bed_begin(&b);
 	for (n = 1; n <= 10; n++)
 		add(&b, n);
+	ck_ok(bank_ref(b.bank, 5, 2));
 	ck_ok(bank_flush(b.bank, UINT64_MAX, b.totals));
-	for (n = 0; bank_next_frame(b.bank, place.frame, &place) == 1; n++)
-		ck_assert_uint_eq(place.frame, n + 501);
+	ck_ok(bank_ref(b.bank, 6, 1));
+	for (n = 0; bank_next_frame(b.bank, row.place.frame, &row) == 1; n++) {
+		ck_assert_uint_eq(row.place.frame, n + 501);
+		ck_assert_uint_eq(row.raw_len, 30);
+		ck_assert_uint_eq(row.n_chunks, 2);
+		ck_assert_uint_eq(row.live_len, n == 1 ? 20 : 0);
+		ck_assert_int_eq(row.kind, ENCODE_ZSTD);
+	}
 	ck_assert_uint_eq(n, 10);
-	for (n = 0; bank_next_chunk(b.bank, chunk, &chunk, &refs) == 1; n++)
-		ck_assert_uint_eq(chunk, n + 2);
+	for (n = 0; bank_next_chunk(b.bank, chunk.id, &chunk) == 1; n++) {
+		ck_assert_uint_eq(chunk.id, n + 2);
+		ck_assert_uint_eq(chunk.frame, chunk.id / 2 + 500);
+		ck_assert_uint_eq(chunk.len, chunk.id % 2 ? 20 : 10);
+		ck_assert_uint_eq(chunk.refs, chunk.id == 5   ? 2
+					      : chunk.id == 6 ? 1
+							      : 0);
+	}
 	ck_assert_uint_eq(n, 20);
+	bed_end(&b);
+}
+END_TEST
+
+/* ---- moves ---------------------------------------------------------------- */
+
+/* A frame that has chunks 2 and 3 again. */
+static void move(struct bed *b, uint64_t seq)
+{
+	static const uint8_t glyphs[] = { GLYPH_PAYLOAD_BIT | PRIM_ZSTD, 1, 0 };
+	const struct frame_chunk chunks[2] = {
+		{ .id = 2, .hash = 1001, .len = 10 },
+		{ .id = 3, .hash = 1002, .len = 20 },
+	};
+	struct bank_frame frame = {
+		.place = { .frame = seq, .segment = 4, .payload_len = 15 },
+		.raw_len = 30,
+		.glyphs = span_of(glyphs, sizeof(glyphs)),
+		.chunks = chunks,
+		.n_chunks = 2,
+		.known_below = UINT64_MAX,
+	};
+
+	ck_ok(bank_add(b->bank, &frame));
+}
+
+/* A plain frame that has one chunk again. */
+static int move_one(struct bed *b, uint64_t seq, uint64_t id, uint32_t len)
+{
+	static const uint8_t glyphs[] = { GLYPH_PAYLOAD_BIT | PRIM_ZSTD, 1, 0 };
+	const struct frame_chunk chunk = { .id = id, .hash = id, .len = len };
+	const struct bank_frame frame = {
+		.place = { .frame = seq, .payload_len = 9 },
+		.raw_len = len,
+		.glyphs = span_of(glyphs, sizeof(glyphs)),
+		.chunks = &chunk,
+		.n_chunks = 1,
+		.known_below = id + 1,
+	};
+
+	return bank_add(b->bank, &frame);
+}
+
+/* Memory and index agree that the chunks are in this frame. */
+static void expect_moved(struct bed *b, uint64_t frame)
+{
+	struct frame_place place;
+
+	ck_ok(bank_load(b->bank, 2, &place));
+	ck_assert_uint_eq(place.frame, frame);
+	ck_ok(bank_load(b->bank, 3, &place));
+	ck_assert_uint_eq(place.frame, frame);
+}
+
+static void expect_frames(struct bed *b, uint64_t only)
+{
+	struct bank_frame_row row = { .place.frame = 0 };
+
+	ck_assert_int_eq(bank_next_frame(b->bank, 0, &row), 1);
+	ck_assert_uint_eq(row.place.frame, only);
+	ck_assert_uint_eq(row.n_chunks, 2);
+	ck_assert_uint_eq(row.live_len, 10);
+	ck_assert_int_eq(bank_next_frame(b->bank, only, &row), 0);
+	ck_assert_int_eq(b->totals[TOTAL_FRAMES], 1);
+	ck_assert_int_eq(b->totals[TOTAL_FRAME_STORED], 15);
+	ck_assert_int_eq(b->totals[TOTAL_CHUNKS], 2);
+	ck_assert_int_eq(b->totals[TOTAL_CHUNK_LEN], 30);
+	ck_assert_int_eq(b->totals[TOTAL_LIVE_LEN], 10);
+	ck_assert_int_eq(b->totals[TOTAL_LIVE_STORED], 5);
+	ck_assert_int_eq(b->totals[TOTAL_KIND_FIRST + ENCODE_ZSTD], 1);
+}
+
+/* Told of in any order, flushed in any number of steps. */
+START_TEST(newest_frame_holds_the_chunk)
+{
+	static const uint64_t orders[][3] = {
+		{ 600, 700, 800 },
+		{ 800, 600, 700 },
+		{ 700, 800, 600 },
+	};
+	struct bed b;
+	unsigned i;
+
+	for (i = 0; i < 3 * 8; i++) {
+		const uint64_t *order = orders[i / 8];
+
+		bed_begin(&b);
+		add(&b, 1); /* sequence 501 */
+		ck_ok(bank_ref(b.bank, 2, 1));
+		if (i & 1)
+			ck_ok(bank_flush(b.bank, 501, b.totals));
+		move(&b, order[0]);
+		move(&b, order[1]);
+		move(&b, order[2]);
+		expect_moved(&b, 800);
+		if (i & 2)
+			ck_ok(bank_flush(b.bank, 650, b.totals));
+		expect_moved(&b, 800);
+		if (i & 4)
+			ck_ok(bank_flush(b.bank, 750, b.totals));
+		expect_moved(&b, 800);
+		expect_refs(&b, 2, 1);
+		ck_ok(bank_flush(b.bank, 1000, b.totals));
+		ck_assert_uint_eq(bank_n_pending(b.bank), 0);
+		expect_moved(&b, 800);
+		bank_reset(b.bank);
+		expect_moved(&b, 800);
+		expect_refs(&b, 2, 1);
+		expect_refs(&b, 3, 0);
+		expect_candidate(&b, 1002, 3);
+		expect_frames(&b, 800);
+		bed_end(&b);
+	}
+}
+END_TEST
+
+/* What was read before the move is not remembered after it. */
+START_TEST(old_places_are_not_remembered)
+{
+	const uint64_t chunks[] = { 2, 3 };
+	struct bank_memory m;
+	struct bed b;
+
+	bed_begin(&b);
+	add(&b, 1);
+	ck_ok(bank_flush(b.bank, 501, b.totals));
+	m.moment = bank_moment(b.bank);
+	ck_ok(bank_load(b.bank, 2, &m.place));
+	bank_remember(b.bank, &m, chunks, 2);
+	move(&b, 600);
+	expect_moved(&b, 600);
+	ck_ok(bank_flush(b.bank, 600, b.totals));
+	bank_remember(b.bank, &m, chunks, 2);
+	expect_moved(&b, 600);
+	bed_end(&b);
+}
+END_TEST
+
+/* A frame may tell of chunks that it says are known, and are not. */
+START_TEST(known_chunks_may_be_new)
+{
+	struct bed b;
+
+	bed_begin(&b);
+	move(&b, 600);
+	expect_refs(&b, 2, 0);
+	ck_ok(bank_ref(b.bank, 2, 1));
+	expect_refs(&b, 2, 1);
+	ck_ok(bank_flush(b.bank, 600, b.totals));
+	expect_moved(&b, 600);
+	expect_candidate(&b, 1001, 2);
+	expect_frames(&b, 600);
+	bank_reset(b.bank);
+	expect_refs(&b, 2, 1);
+	bed_end(&b);
+}
+END_TEST
+
+START_TEST(moved_deltas_let_go)
+{
+	struct bed b;
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		bed_begin(&b);
+		add(&b, 2); /* chunk 4 */
+		if (i & 1)
+			ck_ok(bank_flush(b.bank, 510, b.totals));
+		ck_ok(add_deltas(&b, 600, 4, 3));
+		expect_refs(&b, 4, 3);
+		if (i & 2)
+			ck_ok(bank_flush(b.bank, 600, b.totals));
+		ck_assert_int_eq(bank_is_base(b.bank, 4), 1);
+		ck_ok(move_one(&b, 700, 600, 7));
+		ck_ok(bank_flush(b.bank, 1000, b.totals));
+		expect_refs(&b, 4, 0);
+		ck_assert_int_eq(bank_is_base(b.bank, 4), 0);
+		ck_assert_int_eq(b.totals[TOTAL_FRAMES], 2);
+		ck_assert_int_eq(b.totals[TOTAL_LIVE_LEN], 0);
+		bank_reset(b.bank);
+		expect_refs(&b, 4, 0);
+		bed_end(&b);
+	}
+}
+END_TEST
+
+START_TEST(chunks_keep_their_length)
+{
+	struct bed b;
+
+	bed_begin(&b);
+	report_silence(true);
+	add(&b, 1);
+	ck_ok(move_one(&b, 600, 2, 11));
+	ck_rc(bank_flush(b.bank, 1000, b.totals), -EUCLEAN);
+	report_silence(false);
 	bed_end(&b);
 }
 END_TEST
@@ -310,180 +486,6 @@ START_TEST(same_frame_twice_is_refused)
 }
 END_TEST
 
-/* ---- the index file ------------------------------------------------------ */
-
-START_TEST(meta_comes_back)
-{
-	struct index_meta m = { .applied_seq = UINT64_MAX, .totals = { -5 } };
-	struct index_meta got = { .applied_seq = 0 };
-	struct index x;
-	struct bed b;
-	bool fresh;
-
-	bed_begin(&b);
-	m.segment = 1;
-	m.off = 2;
-	m.epoch = 3;
-	m.last_seq = 4;
-	m.log_len = 5;
-	m.n_before = 6;
-	m.rounds.earlier = 9;
-	m.rebuilding = 1;
-	m.next_ids[STORE_N_IDS - 1] = 7;
-	m.totals[STORE_N_TOTALS - 1] = 8;
-	ck_ok(index_save(&b.index, &m));
-	ck_ok(db_commit(b.index.db));
-	index_close(&b.index);
-	ck_ok(index_open(&x, b.tmp.path, NULL, &fresh));
-	ck_assert(!fresh);
-	ck_ok(index_load(&x, &got));
-	ck_assert_int_eq(memcmp(&got, &m, sizeof(m)), 0);
-	index_close(&x);
-	bed_end(&b);
-}
-END_TEST
-
-static void spoil(const char *dir, const char *sql)
-{
-	char path[600];
-	struct db *db;
-
-	(void)snprintf(path, sizeof(path), "%s/index.db", dir);
-	ck_ok(db_open(path, &db));
-	ck_ok(db_exec(db, sql));
-	db_close(db);
-}
-
-START_TEST(strange_files_are_put_aside)
-{
-	static const char *const spoils[] = {
-		"PRAGMA user_version = 99",
-		"PRAGMA application_id = 7",
-		"DROP TABLE meta",
-	};
-	char path[600];
-	struct tmpdir tmp;
-	struct index x;
-	bool fresh;
-	FILE *f;
-	size_t i;
-
-	tmpdir_init(&tmp);
-	report_silence(true);
-	ck_ok(index_open(&x, tmp.path, "CREATE TABLE t(a)", &fresh));
-	ck_assert(fresh);
-	index_close(&x);
-	for (i = 0; i < ARRAY_LEN(spoils); i++) {
-		spoil(tmp.path, spoils[i]);
-		ck_ok(index_open(&x, tmp.path, "CREATE TABLE t(a)", &fresh));
-		ck_assert(fresh);
-		index_close(&x);
-	}
-	(void)snprintf(path, sizeof(path), "%s/index.db", tmp.path);
-	f = fopen(path, "wbe");
-	ck_assert_ptr_nonnull(f);
-	(void)fprintf(f, "this is no database, %4000d", 1);
-	(void)fclose(f);
-	ck_ok(index_open(&x, tmp.path, NULL, &fresh));
-	ck_assert(fresh);
-	index_close(&x);
-	for (i = 1; i <= 4; i++) {
-		(void)snprintf(path, sizeof(path), "%s/index.db.bad-%zu",
-			       tmp.path, i);
-		f = fopen(path, "rbe");
-		ck_assert_ptr_nonnull(f);
-		(void)fclose(f);
-	}
-	report_silence(false);
-	tmpdir_release(&tmp);
-}
-END_TEST
-
-START_TEST(link_is_not_followed)
-{
-	char target[600];
-	char path[600];
-	struct tmpdir tmp;
-	struct index x;
-	bool fresh;
-
-	tmpdir_init(&tmp);
-	report_silence(true);
-	(void)snprintf(target, sizeof(target), "%s/elsewhere", tmp.path);
-	(void)snprintf(path, sizeof(path), "%s/index.db", tmp.path);
-	ck_ok(symlink(target, path));
-	ck_assert_int_lt(index_open(&x, tmp.path, NULL, &fresh), 0);
-	index_close(&x);
-	ck_assert_int_ne(access(target, F_OK), 0);
-	report_silence(false);
-	tmpdir_release(&tmp);
-}
-END_TEST
-
-/* ---- SQLite -------------------------------------------------------------- */
-
-START_TEST(statements_bind_and_read)
-{
-	struct db_stmt *put;
-	struct db_stmt *get;
-	struct span blob;
-	struct bed b;
-
-	bed_begin(&b);
-	ck_ok(db_exec(b.index.db, "CREATE TABLE t(a INTEGER PRIMARY KEY, b, c "
-				  "BLOB NOT NULL)"));
-	ck_ok(db_prepare(b.index.db, "INSERT INTO t VALUES(?,?,?)", &put));
-	ck_ok(db_prepare(b.index.db, "SELECT b, c FROM t ORDER BY a", &get));
-	db_bind_u64(put, 0, 1);
-	db_bind_i64(put, 1, -7);
-	db_bind_blob(put, 2, span_of("xy\0z", 4));
-	ck_ok(db_run(put));
-	ck_assert_uint_eq(db_n_changed(b.index.db), 1);
-	db_bind_u64(put, 0, 2);
-	db_bind_u64(put, 1, UINT64_MAX);
-	db_bind_blob(put, 2, span_of(NULL, 0));
-	ck_ok(db_run(put));
-	report_silence(true);
-	ck_rc(db_run(put), -EUCLEAN);
-	report_silence(false);
-	ck_assert_int_eq(db_step(get), 1);
-	ck_assert_int_eq(db_column_i64(get, 0), -7);
-	blob = db_column_blob(get, 1);
-	ck_assert_uint_eq(blob.len, 4);
-	ck_assert_mem_eq(blob.ptr, "xy\0z", 4);
-	ck_assert_int_eq(db_step(get), 1);
-	ck_assert_uint_eq(db_column_u64(get, 0), UINT64_MAX);
-	ck_assert_uint_eq(db_column_blob(get, 1).len, 0);
-	ck_ok(db_step(get));
-	ck_assert_int_eq(db_step(get), 1);
-	db_reset(get);
-	ck_assert_int_eq(db_step(get), 1);
-	db_stmt_free(get);
-	db_stmt_free(NULL);
-	bed_end(&b);
-}
-END_TEST
-
-START_TEST(lost_transaction_kills_the_connection)
-{
-	struct db_stmt *get;
-	struct bed b;
-
-	bed_begin(&b);
-	ck_ok(db_exec(b.index.db, "CREATE TABLE t(a INTEGER PRIMARY KEY)"));
-	ck_ok(db_prepare(b.index.db, "SELECT count(*) FROM t", &get));
-	ck_ok(db_exec(b.index.db, "INSERT INTO t VALUES(1)"));
-	report_silence(true);
-	ck_assert_int_lt(
-		db_exec(b.index.db, "INSERT OR ROLLBACK INTO t VALUES(1)"), 0);
-	/* It would read a state that is too old. */
-	ck_rc(db_step(get), -EIO);
-	ck_rc(db_exec(b.index.db, "SELECT 1"), -EIO);
-	report_silence(false);
-	bed_end(&b);
-}
-END_TEST
-
 Suite *suite_bank(void)
 {
 	const TTest *const tests[] = {
@@ -495,12 +497,12 @@ Suite *suite_bank(void)
 		deltas_count_once,
 		bases_that_make_no_sense,
 		rows_are_walked,
+		newest_frame_holds_the_chunk,
+		old_places_are_not_remembered,
+		known_chunks_may_be_new,
+		moved_deltas_let_go,
+		chunks_keep_their_length,
 		same_frame_twice_is_refused,
-		meta_comes_back,
-		strange_files_are_put_aside,
-		link_is_not_followed,
-		statements_bind_and_read,
-		lost_transaction_kills_the_connection,
 	};
 
 	return suite_of("store/bank", tests, ARRAY_LEN(tests), 30);

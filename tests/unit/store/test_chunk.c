@@ -216,14 +216,17 @@ END_TEST
 START_TEST(no_such_chunk)
 {
 	static struct bed b;
+	struct bank_memory lie;
 	struct chunk_view v;
 
 	bed_begin(&b);
 	ck_rc(chunk_get(b.f.toy.store, 1 << 20, &v), -EUCLEAN);
 	ck_rc(chunk_get_alone(b.f.toy.store, 1 << 20, &v), -EUCLEAN);
 	/* A place that tells lies. */
-	bank_remember(b.f.toy.store->bank, &b.place,
-		      (const uint64_t[]){ 1 << 20 }, 1);
+	lie.place = b.place;
+	lie.moment = bank_moment(b.f.toy.store->bank);
+	bank_remember(b.f.toy.store->bank, &lie, (const uint64_t[]){ 1 << 20 },
+		      1);
 	ck_rc(chunk_get_alone(b.f.toy.store, 1 << 20, &v), -EUCLEAN);
 	ck_rc(chunk_get(b.f.toy.store, 1 << 20, &v), -EUCLEAN);
 	fixture_end(&b.f);

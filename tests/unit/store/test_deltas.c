@@ -393,8 +393,7 @@ START_TEST(base_must_be_right)
 	wrong = next_id();
 	forge(wrong, edited(1, 5), other, span_of(base, LEN));
 	ck_rc(try_get(wrong), -EBADMSG);
-	/* It does not decode, and its chunk is missed. */
-	ck_assert_uint_eq(toy_check(&f.toy), 2);
+	ck_assert_uint_eq(toy_check(&f.toy), 1);
 	report_silence(false);
 	fixture_end(&f);
 }
@@ -416,8 +415,7 @@ START_TEST(delta_of_a_delta_is_damage)
 	ck_rc(try_get(two), -EUCLEAN);
 	ck_ok(try_get(one));
 	ck_rc(try_get(two), -EUCLEAN);
-	/* It does not decode, and its chunk is missed. */
-	ck_assert_uint_eq(toy_check(&f.toy), 2);
+	ck_assert_uint_eq(toy_check(&f.toy), 1);
 	report_silence(false);
 	fixture_end(&f);
 }
@@ -458,7 +456,7 @@ START_TEST(circles_are_damage)
 		ck_ok(pthread_join(threads[i], &ret));
 		ck_assert_ptr_nonnull(ret);
 	}
-	ck_assert_uint_eq(toy_check(&f.toy), 3 + 1);
+	ck_assert_uint_eq(toy_check(&f.toy), 3);
 	toy_expect(&f.toy, BASE_KEY, span_of(base, LEN));
 	report_silence(false);
 	fixture_end(&f);
