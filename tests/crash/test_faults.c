@@ -211,7 +211,7 @@ static void attempt(uint64_t seed, const struct attempt *plan)
 	a.err = plan->err;
 	a.for_good = plan->for_good;
 	report_silence(true);
-	fault_arm(a.call, a.nth, a.err, a.for_good);
+	fault_arm(FAULT(a.call), a.nth, a.err, a.for_good);
 	live(&a);
 	stopped = !a.d.v || a.crash.n_begun > a.crash.n_answered;
 	settle(&a, stopped);
@@ -301,7 +301,7 @@ START_TEST(each_call_fails_while_a_store_is_made)
 			tmpdir_init(&t);
 			(void)snprintf(path, sizeof(path), "%s/s", t.path);
 			fault_reset();
-			fault_arm((enum fault_call)call, n, -EIO, false);
+			fault_arm(FAULT(call), n, -EIO, false);
 			rc = volume_create(path, &options);
 			ck_assert_msg(rc == 0 || fault_fired(), "rc %d", rc);
 			if (!fault_fired())

@@ -130,7 +130,8 @@ static void fail_each(const struct scenario *s, enum fault_call call)
 
 	for (nth = 1;; nth++) {
 		fault_reset();
-		fault_arm(call, nth, call == CALL_READ ? -EIO : -ENOSPC, true);
+		fault_arm(FAULT(call), nth, call == CALL_READ ? -EIO : -ENOSPC,
+			  true);
 		status = run(s);
 		if (!fault_fired())
 			break;
@@ -173,7 +174,7 @@ START_TEST(what_was_there_stays)
 		write_file(out, "old", 3);
 		for (nth = 1;; nth++) {
 			fault_reset();
-			fault_arm(calls[k], nth, -EIO, false);
+			fault_arm(FAULT(calls[k]), nth, -EIO, false);
 			if (run(&replacing) == 0)
 				break;
 			ck_assert(fault_fired());
@@ -205,7 +206,7 @@ START_TEST(a_pipe_that_fails_is_told)
 	for (i = 0; i < ARRAY_LEN(piping); i++)
 		for (nth = 1;; nth++) {
 			fault_reset();
-			fault_arm(CALL_WRITE, nth, -EPIPE, false);
+			fault_arm(FAULT(CALL_WRITE), nth, -EPIPE, false);
 			status = run(&piping[i]);
 			if (!fault_fired())
 				break;

@@ -42,8 +42,9 @@ int __wrap_io_rename_new(int dirfd, const char *from, const char *to);
 
 /* atomic: counters; the order among threads is nobody's promise */
 static atomic_ullong counts[FAULT_CALLS];
-static atomic_int armed_call = FAULT_CALLS;
+static atomic_uint armed_set; /* 0: nothing fails */
 static atomic_ullong armed_at;
+static atomic_ullong n_struck; /* calls of the set since it was armed */
 static atomic_int armed_err;
 static atomic_bool armed_for_good;
 static atomic_bool fired;
@@ -63,7 +64,7 @@ const char *fault_name(enum fault_call call)
 
 void fault_reset(void)
 {
-	atomic_store(&armed_call, FAULT_CALLS);
+	(void)fault_disarm();
 	atomic_store(&fired, false);
 	for (int i = 0; i < FAULT_CALLS; i++)
 		atomic_store(&counts[i], 0);
@@ -74,13 +75,20 @@ uint64_t fault_count(enum fault_call call)
 	return atomic_load(&counts[call]);
 }
 
-void fault_arm(enum fault_call call, uint64_t nth, int err, bool for_good)
+void fault_arm(unsigned set, uint64_t nth, int err, bool for_good)
 {
 	atomic_store(&fired, false);
-	atomic_store(&armed_at, atomic_load(&counts[call]) + nth);
+	atomic_store(&n_struck, 0);
+	atomic_store(&armed_at, nth);
 	atomic_store(&armed_err, err);
 	atomic_store(&armed_for_good, for_good);
-	atomic_store(&armed_call, (int)call);
+	atomic_store(&armed_set, set);
+}
+
+bool fault_disarm(void)
+{
+	atomic_store(&armed_set, 0);
+	return fault_fired();
 }
 
 bool fault_fired(void)
@@ -90,11 +98,13 @@ bool fault_fired(void)
 
 int fault_strike(enum fault_call call)
 {
-	uint64_t n = atomic_fetch_add(&counts[call], 1) + 1;
 	uint64_t at = atomic_load(&armed_at);
+	uint64_t n;
 
-	if (atomic_load(&armed_call) != (int)call)
+	atomic_fetch_add(&counts[call], 1);
+	if (!(atomic_load(&armed_set) & FAULT(call)))
 		return 0;
+	n = atomic_fetch_add(&n_struck, 1) + 1;
 	if (n != at && !(n > at && atomic_load(&armed_for_good)))
 		return 0;
 	atomic_store(&fired, true);

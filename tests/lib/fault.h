@@ -2,7 +2,7 @@
 /*
  * fault.h - calls of base/io.h and of SQLite's files that fail when told to.
  *
- * The program is linked with WRAP_FLAGS (tests/crash/module.am), which puts
+ * The program is linked with WRAP_FLAGS (tests/module.am), which puts
  * these functions between the rooms and base/io.c. Threads: any, except that
  * arming and counting wait for a quiet moment.
  */
@@ -34,6 +34,15 @@ enum fault_call {
 	FAULT_CALLS
 };
 
+/* A set of calls. */
+#define FAULT(call) (1u << (call))
+#define FAULT_WRITES \
+ (FAULT(CALL_WRITE) | FAULT(CALL_PWRITE) | FAULT(CALL_ALLOCATE))
+#define FAULT_SYNCS (FAULT(CALL_FDATASYNC) | FAULT(CALL_FSYNC))
+#define FAULT_NAMES \
+ (FAULT(CALL_MKDIR) | FAULT(CALL_UNLINK) | FAULT(CALL_RENAME))
+#define FAULT_IO (FAULT(CALL_DB_OPEN) - 1) /* all of base/io.h */
+
 const char *fault_name(enum fault_call call);
 
 /* Counts from 0 again; nothing fails. */
@@ -43,10 +52,13 @@ void fault_reset(void);
 uint64_t fault_count(enum fault_call call);
 
 /*
- * The `nth` call from now on (from 1) fails with `err` (negative); with
- * `for_good` all later ones of its kind too. A write that fails writes half.
+ * The `nth` call of the set from now on (from 1) fails with `err` (negative);
+ * with `for_good` all later ones of the set too. A write that fails writes half.
  */
-void fault_arm(enum fault_call call, uint64_t nth, int err, bool for_good);
+void fault_arm(unsigned set, uint64_t nth, int err, bool for_good);
+
+/* Nothing fails any more. Whether the armed call came. */
+bool fault_disarm(void);
 
 /* Whether the armed call came. */
 bool fault_fired(void);

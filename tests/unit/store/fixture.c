@@ -9,11 +9,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-void fixture_begin(struct fixture *f)
+void fixture_name(struct fixture *f)
 {
 	tmpdir_init(&f->tmp);
 	(void)snprintf(f->dir, sizeof(f->dir), "%s/store", f->tmp.path);
 	(void)snprintf(f->other, sizeof(f->other), "%s/other", f->tmp.path);
+}
+
+void fixture_begin(struct fixture *f)
+{
+	fixture_name(f);
 	toy_make(&f->toy, f->dir);
 }
 

@@ -19,6 +19,9 @@ struct fixture {
 	struct toy toy;
 };
 
+/* A directory for a store that is still to be made: `dir`. */
+void fixture_name(struct fixture *f);
+
 /* An open, empty store. */
 void fixture_begin(struct fixture *f);
 

@@ -4,6 +4,7 @@
  */
 #include "unit/store/suites.h"
 
+#include "lib/fault.h"
 #include "lib/suite.h"
 
 int main(void)
@@ -17,5 +18,6 @@ int main(void)
 		suite_move,       suite_db,      NULL,
 	};
 
+	fault_skip_syncs(true); /* nobody pulls a real plug */
 	return suite_run(suites);
 }

@@ -6,13 +6,13 @@
 #include "unit/store/suites.h"
 
 #include "base/report.h"
+#include "lib/fault.h"
 #include "lib/rng.h"
 #include "lib/suite.h"
 #include "store/checkpoint.h"
 #include "store/chunk.h"
 #include "store/rounds.h"
 #include "store/state.h"
-#include "unit/store/fault.h"
 #include "unit/store/fixture.h"
 
 #include <stdio.h>
@@ -286,7 +286,7 @@ START_TEST(half_a_round_counts_for_nothing)
 		begin(&f);
 		fill(&f);
 		report_silence(true);
-		fault_arm(FAULT_WRITE | FAULT_SYNC, n, -EIO, true);
+		fault_arm(FAULT_WRITES | FAULT_SYNCS, n, -EIO, true);
 		whole = checkpoint_write(f.toy.store) == 0;
 		(void)fault_disarm();
 		toy_crash(&f.toy, f.dir, f.other);

@@ -9,9 +9,11 @@
 #include "unit/store/suites.h"
 
 #include "base/report.h"
+#include "lib/fault.h"
+#include "lib/rng.h"
 #include "lib/suite.h"
+#include "lib/tape.h"
 #include "store/state.h"
-#include "unit/store/fault.h"
 #include "unit/store/fixture.h"
 
 #include <errno.h>
@@ -150,7 +152,7 @@ static void expect_prefix(struct load *l, unsigned tried)
 }
 
 /* Runs the workload with the n-th call failing. False: none was left. */
-static bool run_faulty(unsigned kinds, unsigned n, int err, bool lasting)
+static bool run_faulty(unsigned calls, unsigned n, int err, bool lasting)
 {
 	struct load l = { .done = 0 };
 	unsigned i;
@@ -158,7 +160,7 @@ static bool run_faulty(unsigned kinds, unsigned n, int err, bool lasting)
 
 	fixture_begin(&l.f);
 	report_silence(true);
-	fault_arm(kinds, n, err, lasting);
+	fault_arm(calls, n, err, lasting);
 	for (i = 1; i <= SMALL_STEPS; i++) {
 		step(&l, i);
 		/* Across a mount, too. */
@@ -183,43 +185,43 @@ static bool run_faulty(unsigned kinds, unsigned n, int err, bool lasting)
 	return hit;
 }
 
-static void run_all(unsigned kinds, int err, bool lasting)
+static void run_all(unsigned calls, int err, bool lasting)
 {
 	unsigned n = 1;
 
-	while (run_faulty(kinds, n, err, lasting))
+	while (run_faulty(calls, n, err, lasting))
 		n++;
 	ck_assert_uint_gt(n, 3);
 }
 
 START_TEST(each_write_fails)
 {
-	run_all(FAULT_WRITE, -EIO, true);
-	run_all(FAULT_WRITE, -ENOSPC, true);
-	run_all(FAULT_WRITE, -ENOSPC, false);
+	run_all(FAULT_WRITES, -EIO, true);
+	run_all(FAULT_WRITES, -ENOSPC, true);
+	run_all(FAULT_WRITES, -ENOSPC, false);
 }
 END_TEST
 
 START_TEST(each_sync_fails)
 {
-	run_all(FAULT_SYNC, -EIO, true);
-	run_all(FAULT_SYNC, -EIO, false);
+	run_all(FAULT_SYNCS, -EIO, true);
+	run_all(FAULT_SYNCS, -EIO, false);
 }
 END_TEST
 
 START_TEST(each_open_fails)
 {
-	run_all(FAULT_OPEN, -EIO, false);
-	run_all(FAULT_OPEN, -ENOSPC, true);
-	run_all(FAULT_OPEN, -EMFILE, false);
+	run_all(FAULT(CALL_OPEN), -EIO, false);
+	run_all(FAULT(CALL_OPEN), -ENOSPC, true);
+	run_all(FAULT(CALL_OPEN), -EMFILE, false);
 }
 END_TEST
 
 START_TEST(each_of_the_rest_fails)
 {
-	run_all(FAULT_READ, -EIO, false);
-	run_all(FAULT_ALL, -EIO, true);
-	(void)run_faulty(FAULT_CUT, 1, -EIO, true);
+	run_all(FAULT(CALL_PREAD), -EIO, false);
+	run_all(FAULT_IO, -EIO, true);
+	(void)run_faulty(FAULT(CALL_FTRUNCATE), 1, -EIO, true);
 }
 END_TEST
 
@@ -231,7 +233,7 @@ START_TEST(full_disk_takes_the_reserve)
 	ck_assert(file_exists(f.dir, "reserve"));
 	ck_ok(toy_set(&f.toy, 1, 1));
 	fixture_sync(&f);
-	fault_arm(FAULT_WRITE, 1, -ENOSPC, false);
+	fault_arm(FAULT_WRITES, 1, -ENOSPC, false);
 	ck_ok(toy_set(&f.toy, 2, 2));
 	fixture_sync(&f);
 	ck_assert(fault_disarm());
@@ -254,8 +256,9 @@ START_TEST(making_a_store_fails_and_leaves_nothing)
 	tmpdir_init(&tmp);
 	(void)snprintf(dir, sizeof(dir), "%s/store", tmp.path);
 	for (n = 1; rc < 0; n++) {
-		fault_arm(FAULT_WRITE | FAULT_SYNC | FAULT_OPEN | FAULT_NAME, n,
-			  -EIO, false);
+		fault_arm(FAULT_WRITES | FAULT_SYNCS | FAULT(CALL_OPEN) |
+				  FAULT_NAMES,
+			  n, -EIO, false);
 		rc = store_create(dir, &options);
 		if (!fault_disarm())
 			break;
@@ -276,7 +279,7 @@ START_TEST(after_a_failure_nothing_is_changed)
 	fixture_begin(&f);
 	ck_ok(toy_set(&f.toy, 1, 1));
 	report_silence(true);
-	fault_arm(FAULT_SYNC, 1, -EIO, false);
+	fault_arm(FAULT_SYNCS, 1, -EIO, false);
 	ck_rc(commit_sync(f.toy.store, txn_mark(f.toy.store)), -EIO);
 	(void)fault_disarm();
 	/* A sync that failed is not made good by the next one. */
@@ -294,8 +297,7 @@ END_TEST
 
 static void copy_index(const char *from, const char *to)
 {
-	static const char *const names[] = { "index.db", "index.db-wal",
-					     "sigmafs.store" };
+	static const char *const names[] = { "index.db", "index.db-wal" };
 	uint8_t *bytes = malloc(16 << 20);
 	size_t i;
 
@@ -312,18 +314,17 @@ static void copy_index(const char *from, const char *to)
 /* The index as far as it ever got, the log as little as it may be. */
 static void cut_and_look(struct load *l, struct rng *rng, unsigned tried)
 {
+	struct tape_cut cut = { .at = tape_here(),
+				.percent = (unsigned)rng_below(rng, 3) * 50,
+				.seed = rng_u64(rng) };
 	struct load after = *l;
-	char log[600];
+	uint64_t begun, answered;
 
-	(void)snprintf(log, sizeof(log), "%s/log", l->f.other);
-	ck_ok(mkdir(l->f.other, 0700));
-	ck_ok(mkdir(log, 0700));
-	copy_index(l->f.dir, l->f.other);
-	power_cut(rng, (unsigned)rng_below(rng, 3) * 50, log);
+	tape_restore(&cut, l->f.other, &begun, &answered);
+	if (rng_below(rng, 4) > 0)
+		copy_index(l->f.dir, l->f.other);
 	memset(&after.f.toy, 0, sizeof(after.f.toy));
 	after.f.toy.options = l->f.toy.options;
-	if (rng_below(rng, 4) == 0)
-		file_remove(l->f.other, "index.db");
 	ck_ok(toy_open(&after.f.toy, l->f.other));
 	ck_assert_ptr_null(store_opened(after.f.toy.store)->read_only);
 	expect_prefix(&after, tried);
@@ -335,12 +336,11 @@ static void power_run(unsigned seed)
 {
 	struct load l = { .done = 0 };
 	struct rng rng = rng_of(seed);
-	char log[600];
 	unsigned i;
 
-	fixture_begin(&l.f);
-	(void)snprintf(log, sizeof(log), "%s/log", l.f.dir);
-	power_watch(log);
+	fixture_name(&l.f);
+	tape_begin(l.f.dir, TAPE_HONEST);
+	toy_make(&l.f.toy, l.f.dir);
 	/* Then there is always a rest for the index commit to sync. */
 	l.f.toy.noisy = seed % 2;
 	for (i = 1; i <= 100; i++) {
@@ -355,7 +355,7 @@ static void power_run(unsigned seed)
 			cut_and_look(&l, &rng, i);
 	}
 	fixture_end(&l.f);
-	power_unwatch();
+	tape_free();
 }
 
 START_TEST(power_cuts)

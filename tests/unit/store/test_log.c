@@ -4,12 +4,12 @@
  */
 #include "unit/store/suites.h"
 
+#include "lib/fault.h"
 #include "lib/rng.h"
 #include "lib/suite.h"
 #include "lib/tmpdir.h"
 #include "store/log.h"
 #include "store/scan.h"
-#include "unit/store/fault.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -313,7 +313,7 @@ START_TEST(failed_log_stays_failed)
 
 	bed_begin(&b);
 	(void)append(&b, span_of("x", 1));
-	fault_arm(FAULT_WRITE, 1, -EIO, false);
+	fault_arm(FAULT_WRITES, 1, -EIO, false);
 	ck_rc(log_flush(b.log), -EIO);
 	ck_assert(fault_disarm());
 	ck_rc(log_flush(b.log), -EIO);
