@@ -13,6 +13,7 @@
 #include "codec/columns_impl.h"
 #include "codec/columns_scan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
@@ -24,33 +25,23 @@ enum {
 	RAW_LEN_MAX = 4 << 20,
 };
 
+/* The text fits where its fields were. */
+static_assert(sizeof(struct field) >= RAW_SHARE, "spare");
+
 int columns_new(struct columns **ret)
 {
 	*ret = calloc(1, sizeof(**ret));
 	return *ret ? 0 : -ENOMEM;
 }
 
-static void drop_scratch(struct columns *c)
-{
-	free(c->fields);
-	free(c->steps);
-	free(c->order);
-	free(c->ids);
-	free(c->out);
-	c->fields = NULL;
-	c->steps = NULL;
-	c->order = NULL;
-	c->ids = NULL;
-	c->out = NULL;
-	c->raw_max = 0;
-}
-
 void columns_free(struct columns *c)
 {
-	if (!c)
-		return;
-	drop_scratch(c);
 	free(c);
+}
+
+size_t columns_memory(void)
+{
+	return sizeof(struct columns);
 }
 
 /* Fields that a text may have. */
@@ -59,33 +50,27 @@ static size_t fields_max(size_t raw_len)
 	return raw_len / RAW_SHARE + FIELDS_SPARE;
 }
 
-size_t columns_memory(size_t raw_len)
+size_t columns_scratch_len(size_t raw_len)
 {
 	const struct columns *c = NULL;
-	size_t field_len = sizeof(*c->fields) + sizeof(*c->steps) +
-			   sizeof(*c->order) + sizeof(*c->ids);
+	size_t n = fields_max(raw_len);
+	size_t field_len = sizeof(*c->fields) + sizeof(*c->order) +
+			   sizeof(*c->steps) + sizeof(*c->ids);
 
-	return sizeof(*c) + fields_max(raw_len) * field_len +
-	       columns_out_max(raw_len);
+	return n * field_len + columns_out_max(raw_len, n);
 }
 
-static int grow(struct columns *c, size_t raw_len)
+/* What needs to be aligned comes first. */
+static void lay_out(struct columns *c, size_t raw_len, uint8_t *scratch)
 {
-	if (raw_len <= c->raw_max)
-		return 0;
-	drop_scratch(c);
-	c->fields_max = fields_max(raw_len);
-	c->fields = malloc(c->fields_max * sizeof(*c->fields));
-	c->steps = malloc(c->fields_max);
-	c->order = malloc(c->fields_max * sizeof(*c->order));
-	c->ids = malloc(c->fields_max);
-	c->out = malloc(columns_out_max(raw_len));
-	if (!c->fields || !c->steps || !c->order || !c->ids || !c->out) {
-		drop_scratch(c);
-		return -ENOMEM;
-	}
-	c->raw_max = raw_len;
-	return 0;
+	size_t n = fields_max(raw_len);
+
+	c->fields_max = n;
+	c->fields = (struct field *)(void *)scratch;
+	c->order = (uint32_t *)(c->fields + n);
+	c->steps = (uint8_t *)(c->order + n);
+	c->ids = c->steps + n;
+	c->out = c->ids + n;
 }
 
 /* ---- fields -------------------------------------------------------------- */
@@ -276,26 +261,26 @@ static void begin(struct columns *c, struct span raw)
 	memset(c->entries, 0, ENTRY_FIRST * sizeof(*c->entries));
 }
 
-int columns_split(struct columns *c, struct span raw,
-		  const struct columns_form *form, struct columns_view *ret)
+bool columns_split(struct columns *c, struct span raw,
+		   const struct columns_form *form, uint8_t *scratch,
+		   struct columns_view *ret)
 {
 	const uint8_t *end = raw.ptr + raw.len;
-	int rc;
 
 	if (raw.len > RAW_LEN_MAX)
-		return 0;
-	rc = grow(c, raw.len);
-	if (rc < 0)
-		return rc;
+		return false;
+	lay_out(c, raw.len, scratch);
 	begin(c, raw);
 	if (!columns_scan(c, raw, form))
-		return 0;
+		return false;
 	/* The end of the text is the literal of an empty field. */
 	if (c->behind < end && !columns_field(c, end, 0, 0))
-		return 0;
+		return false;
 	sort_fields(c);
 	choose_types(c);
 	number_columns(c);
 	columns_write(c, ret);
-	return 1;
+	/* All that is known of the fields is longer than their text. */
+	ret->spare = scratch;
+	return true;
 }

@@ -4,8 +4,8 @@
  *
  * A scanner of the style asked for finds the fields of the text; columns.c
  * sorts them by what stands before them, types each column, and writes the
- * input of the columns kernel. Pure; owns scratch memory that grows to what
- * the longest text needed.
+ * input of the columns kernel. Pure; what depends on the length of the text
+ * lies in memory that the caller lends.
  */
 #ifndef CODEC_COLUMNS_H
 #define CODEC_COLUMNS_H
@@ -45,7 +45,9 @@ struct columns_part {
 };
 
 struct columns_view {
-	struct span input; /* valid until the next call */
+	struct span input; /* in the scratch */
+	uint8_t *spare;    /* so much of the scratch as the text is long holds
+			    * nothing any more */
 	size_t n_parts;
 	struct columns_part parts[COLUMNS_PARTS_MAX]; /* they make the input */
 };
@@ -54,14 +56,16 @@ struct columns_view {
 int columns_new(struct columns **ret);
 void columns_free(struct columns *c);
 
-/* Bytes that it takes at most for texts of up to `raw_len` bytes. */
-size_t columns_memory(size_t raw_len);
+/* Bytes that it takes, and those of scratch that a text of `raw_len` needs. */
+size_t columns_memory(void);
+size_t columns_scratch_len(size_t raw_len);
 
 /*
- * 1: done. 0: this text has no such form, or more than GLYPH_OUTPUT_MAX bytes.
- * -ENOMEM.
+ * `scratch` has columns_scratch_len() bytes, aligned as malloc() does. False:
+ * this text has no such form, or more than GLYPH_OUTPUT_MAX bytes.
  */
-int columns_split(struct columns *c, struct span raw,
-		  const struct columns_form *form, struct columns_view *ret);
+bool columns_split(struct columns *c, struct span raw,
+		   const struct columns_form *form, uint8_t *scratch,
+		   struct columns_view *ret);
 
 #endif

@@ -65,14 +65,13 @@ struct columns {
 	struct field words[COLUMNS_WORDS_MAX];
 	uint16_t word_slots[N_WORD_SLOTS]; /* a word + 1; 0: free */
 
-	/* For texts of up to `raw_max` bytes, `fields_max` fields: */
-	size_t raw_max;
+	/* In the scratch, room for `fields_max` fields: */
 	size_t fields_max;
 	size_t n_fields;
 	struct field *fields; /* in the order of the text */
-	uint8_t *steps;       /* their entries */
 	uint32_t *order;      /* fields sorted by entry */
-	uint8_t *ids;         /* in this order: words of COLUMN_WORD */
+	uint8_t *steps;       /* their entries, in the order of the text */
+	uint8_t *ids;         /* in that of `order`: words of COLUMN_WORD */
 	uint8_t *out;         /* columns_out_max() bytes */
 };
 
@@ -92,10 +91,11 @@ uint32_t columns_hash(const uint8_t *p, size_t len, uint64_t seed);
 /* Chooses how the column of an entry is kept. */
 void columns_choose(struct columns *c, struct column_entry *e);
 
-/* Room that columns_write() may need. */
-size_t columns_out_max(size_t raw_len);
+/* Room that columns_write() may need for a text with so many fields. */
+size_t columns_out_max(size_t raw_len, size_t n_fields);
 
-/* Writes head, steps and streams of what is sorted and typed. */
+/* Writes head, steps and streams of what is sorted and typed: input and parts
+ * of the view. */
 void columns_write(struct columns *c, struct columns_view *ret);
 
 #endif

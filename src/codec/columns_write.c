@@ -2,16 +2,20 @@
 /*
  * columns_write.c - lays columns out as the input of their kernel.
  *
- * Steps and shared text are made in one walk over the fields, into the far end
- * of the buffer, before the head can say how long they are.
+ * What the head has to say of steps and shared text is counted first: then all
+ * is written once, from front to end.
  */
 #include "codec/columns_impl.h"
 
 #include "base/varint.h"
 
+#include <assert.h>
+
 enum {
-	HEAD_MAX = 128 << 10, /* literals, numbers; not the words */
-	PART_LEN_MIN = 1024,  /* what a part of its own is worth */
+	/* Literals, at most 255 bytes each, what a column has, lengths of
+	 * words; not the words. */
+	HEAD_MAX = 96 << 10,
+	PART_LEN_MIN = 1024, /* what a part of its own is worth */
 	SPARE = 256,
 };
 
@@ -29,22 +33,15 @@ struct rest {
 	size_t text_len;
 };
 
-/* A step is of a field, one in three bytes, or of a newline; behind each
- * the text may have one byte more. */
-static size_t rest_max(size_t raw_len)
-{
-	return raw_len + raw_len / 2 + SPARE;
-}
-
 /*
- * A field has a literal of at least a byte; it becomes a step, a stream no
- * longer than itself, and perhaps the byte that ends it. A newline becomes a
- * step and a byte. So all is at most twice the text. The far end holds steps
- * and shared text once more.
+ * With the literal before it, which is a byte at least but for the first, a
+ * field becomes a step and a stream or a word no longer than itself, and
+ * perhaps the byte that ends it. Only lines of the rest take more: a step and
+ * that byte for a newline, and once more for each field.
  */
-size_t columns_out_max(size_t raw_len)
+size_t columns_out_max(size_t raw_len, size_t n_fields)
 {
-	return HEAD_MAX + 2 * raw_len + 2 * rest_max(raw_len);
+	return HEAD_MAX + 2 * raw_len + 2 * n_fields + SPARE;
 }
 
 /* ---- steps and shared text ----------------------------------------------- */
@@ -77,24 +74,67 @@ static void put_rest(struct rest *r, const uint8_t *p, size_t len)
 	}
 }
 
-static void put_steps(const struct columns *c, struct rest *r)
+/* What put_rest() will add to steps and text. */
+static void count_rest(struct rest *r, const uint8_t *p, size_t len)
 {
-	uint32_t behind = 0;
+	size_t n_steps = len > 0 && *p != '\n';
 	size_t i;
 
+	for (i = 0; i < len; i++) {
+		n_steps += p[i] == '\n';
+		r->text_len += p[i] != '\n';
+	}
+	r->n_steps += n_steps;
+	r->text_len += n_steps;
+}
+
+/* Where the literal before field `i` begins. */
+static uint32_t literal_off(const struct columns *c, size_t i)
+{
+	return i == 0 ? 0 : c->fields[i - 1].off + c->fields[i - 1].len;
+}
+
+/* Sets both lengths. */
+static void count_steps(const struct columns *c, struct rest *r)
+{
+	const struct column_entry *e = c->entries;
+
+	r->n_steps = 0;
+	r->text_len = 0;
+	for (; e < c->entries + c->n_entries; e++) {
+		if (e->own) {
+			r->n_steps += e->n;
+			r->text_len += e->column == 0 ? e->len + e->n : 0;
+			continue;
+		}
+		for (uint32_t i = 0; i < e->n; i++) {
+			size_t nth = c->order[e->first + i];
+			const struct field *f = &c->fields[nth];
+			uint32_t off = literal_off(c, nth);
+
+			count_rest(r, c->raw.ptr + off, f->off + f->len - off);
+		}
+	}
+}
+
+static void put_steps(const struct columns *c, struct rest *r)
+{
+	size_t i;
+
+	r->n_steps = 0;
+	r->text_len = 0;
 	for (i = 0; i < c->n_fields; i++) {
 		const struct column_entry *e = &c->entries[c->steps[i]];
 		const struct field *f = &c->fields[i];
+		uint32_t off = literal_off(c, i);
 
 		if (!e->own) {
-			put_rest(r, c->raw.ptr + behind,
-				 f->off + f->len - behind);
+			put_rest(r, c->raw.ptr + off, f->off + f->len - off);
 		} else {
 			r->steps[r->n_steps++] = c->steps[i];
 			if (e->column == 0)
 				put_shared(r, c->raw.ptr + f->off, f->len);
 		}
-		behind = f->off + f->len;
 	}
 }
 
@@ -291,25 +331,38 @@ static enum columns_part_kind part_kind(enum column_type type)
 	}
 }
 
+/* Head, steps and shared text. */
+static void write_rest(struct writer *w)
+{
+	struct rest rest;
+	const uint8_t *from = w->pos;
+	size_t n_steps, text_len;
+
+	count_steps(w->c, &rest);
+	n_steps = rest.n_steps;
+	text_len = rest.text_len;
+	put_head(w, &rest);
+	end_part(w, COLUMNS_PART_TEXT, from);
+	rest.steps = w->pos;
+	rest.text = w->pos + n_steps;
+	put_steps(w->c, &rest);
+	assert(rest.n_steps == n_steps && rest.text_len == text_len);
+	from = w->pos;
+	w->pos += n_steps;
+	end_part(w, COLUMNS_PART_BYTES, from);
+	from = w->pos;
+	w->pos += text_len;
+	end_part(w, COLUMNS_PART_TEXT, from);
+}
+
 void columns_write(struct columns *c, struct columns_view *ret)
 {
 	struct writer w = { .c = c, .view = ret, .pos = c->out };
-	struct rest rest = { .n_steps = 0 };
-	const uint8_t *from = w.pos;
+	const uint8_t *from;
 	size_t i;
 
-	rest.text = c->out + HEAD_MAX + 2 * c->raw.len;
-	rest.steps = rest.text + rest_max(c->raw.len);
-	put_steps(c, &rest);
 	ret->n_parts = 0;
-	put_head(&w, &rest);
-	end_part(&w, COLUMNS_PART_TEXT, from);
-	from = w.pos;
-	put_bytes(&w, rest.steps, rest.n_steps);
-	end_part(&w, COLUMNS_PART_BYTES, from);
-	from = w.pos;
-	put_bytes(&w, rest.text, rest.text_len);
-	end_part(&w, COLUMNS_PART_TEXT, from);
+	write_rest(&w);
 	for (i = 1; i < c->n_columns; i++) {
 		const struct column_entry *e = &c->entries[c->by_column[i]];
 

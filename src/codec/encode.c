@@ -36,9 +36,6 @@ struct encoder {
 	struct ZSTD_CCtx_s *zstd;        /* owned */
 	void *lz4;                       /* owned, prim_lz4_state_len() bytes */
 	struct transformer *transformer; /* owned */
-	/* What a transform makes while the plain bytes are encoded. */
-	uint8_t *rival;
-	size_t rival_len;
 };
 
 /*
@@ -133,7 +130,6 @@ void encoder_free(struct encoder *e)
 	transformer_free(e->transformer);
 	prim_zstd_cctx_free(e->zstd);
 	free(e->lz4);
-	free(e->rival);
 	free(e);
 }
 
@@ -156,7 +152,7 @@ size_t encoder_memory(enum encode_effort effort, size_t raw_len)
 			zstd_len = (size_t)max_u64(
 				zstd_len, prim_zstd_cctx_len(level, raw_len));
 	}
-	return len + zstd_len + transformer_memory(raw_len) + raw_len;
+	return len + zstd_len + transformer_memory(raw_len);
 }
 
 size_t encode_bound(size_t raw_len)
@@ -205,32 +201,6 @@ static ssize_t put_plain(struct encoder *e, const struct plan *plan,
 		span_of(body, (size_t)n));
 }
 
-static int grow_rival(struct encoder *e, size_t len)
-{
-	if (len <= e->rival_len)
-		return 0;
-	free(e->rival);
-	e->rival_len = 0;
-	e->rival = malloc(len);
-	if (!e->rival)
-		return -ENOMEM;
-	e->rival_len = len;
-	return 0;
-}
-
-/* What the trial makes of it, at `rival`. 0: nothing, or too long. */
-static ssize_t try_transform(struct encoder *e, const struct trial *trial,
-			     const struct transform_request *wanted)
-{
-	size_t len = wanted->raw.len;
-	int rc = grow_rival(e, len);
-
-	if (rc < 0)
-		return rc;
-	return trial->make(e->transformer, wanted, e->rival,
-			   len - (len >> SAVES_SHIFT));
-}
-
 /* Whether `len` bytes are so much less than zstd 1 makes of the plain ones
  * that a higher level need not be asked. */
 static bool gains_clearly(struct encoder *e, const struct trial *trial,
@@ -267,7 +237,8 @@ ssize_t encode_frame(struct encoder *e, const struct encode_request *request,
 	size_t limit = raw.len - (raw.len >> SAVES_SHIFT) - 1;
 	struct sniffed sniffed;
 	const struct trial *trial;
-	ssize_t rival = 0;
+	const uint8_t *rival = NULL;
+	ssize_t rival_len = 0;
 	ssize_t n;
 
 	if (request->level > 0) {
@@ -287,19 +258,20 @@ ssize_t encode_frame(struct encoder *e, const struct encode_request *request,
 						      : trial->level,
 		};
 
-		rival = try_transform(e, trial, &wanted);
+		rival_len = trial->make(e->transformer, &wanted, limit, &rival);
 	}
-	if (rival < 0)
-		return rival;
-	if (rival > 0 && gains_clearly(e, trial, raw, (size_t)rival, dst)) {
-		memcpy(dst, e->rival, (size_t)rival);
-		return rival;
+	if (rival_len < 0)
+		return rival_len;
+	if (rival_len > 0 &&
+	    gains_clearly(e, trial, raw, (size_t)rival_len, dst)) {
+		memcpy(dst, rival, (size_t)rival_len);
+		return rival_len;
 	}
 	n = put_plain(e, &plan, raw, limit, dst);
-	if (n < 0 || rival == 0 || rival > n - n / GAIN)
+	if (n < 0 || rival_len == 0 || rival_len > n - n / GAIN)
 		return n;
-	memcpy(dst, e->rival, (size_t)rival);
-	return rival;
+	memcpy(dst, rival, (size_t)rival_len);
+	return rival_len;
 }
 
 enum encode_kind encode_kind_of(struct span glyphs)

@@ -17,11 +17,13 @@
 struct transformer {
 	struct ZSTD_CCtx_s *zstd; /* borrowed */
 	struct columns *columns;
-	/* Copies of the bytes; both `len` long. */
-	uint8_t *a;
-	uint8_t *b;
-	size_t len;
+	/* For raw bytes up to `raw_max`: of columns, or up to N_COPIES copies
+	 * of the bytes. */
+	uint8_t *scratch;
+	size_t raw_max;
 };
+
+enum { N_COPIES = 2 };
 
 int transformer_new(struct ZSTD_CCtx_s *zstd, struct transformer **ret)
 {
@@ -43,29 +45,32 @@ void transformer_free(struct transformer *t)
 	if (!t)
 		return;
 	columns_free(t->columns);
-	free(t->a);
-	free(t->b);
+	free(t->scratch);
 	free(t);
+}
+
+static size_t scratch_len(size_t raw_len)
+{
+	return (size_t)max_u64(columns_scratch_len(raw_len),
+			       N_COPIES * raw_len);
 }
 
 size_t transformer_memory(size_t raw_len)
 {
-	return sizeof(struct transformer) + columns_memory(raw_len) +
-	       2 * raw_len;
+	return sizeof(struct transformer) + columns_memory() +
+	       scratch_len(raw_len);
 }
 
-static int grow(struct transformer *t, size_t len)
+static int grow(struct transformer *t, size_t raw_len)
 {
-	if (len <= t->len)
+	if (raw_len <= t->raw_max)
 		return 0;
-	free(t->a);
-	free(t->b);
-	t->len = 0;
-	t->a = malloc(len);
-	t->b = malloc(len);
-	if (!t->a || !t->b)
+	free(t->scratch);
+	t->raw_max = 0;
+	t->scratch = malloc(scratch_len(raw_len));
+	if (!t->scratch)
 		return -ENOMEM;
-	t->len = len;
+	t->raw_max = raw_len;
 	return 0;
 }
 
@@ -73,10 +78,16 @@ static int grow(struct transformer *t, size_t len)
 
 /* Where a tree is written; `failed` once something does not fit. */
 struct out {
+	uint8_t *dst;
 	uint8_t *pos;
 	uint8_t *end;
 	int failed; /* -ENOSPC, -ENOMEM */
 };
+
+static struct out out_at(uint8_t *dst, size_t cap)
+{
+	return (struct out){ .dst = dst, .pos = dst, .end = dst + cap };
+}
 
 static void put_node(struct out *o, enum primitive_id id, struct span payload)
 {
@@ -123,22 +134,22 @@ static void put_leaf(struct transformer *t, struct out *o, int level,
 		put_node(o, PRIM_STORE, raw);
 }
 
-static ssize_t tree_len(const struct out *o, const uint8_t *dst)
+static ssize_t tree_of(const struct out *o, const uint8_t **tree)
 {
-	if (o->failed == -ENOSPC)
-		return 0;
-	return o->failed ? o->failed : o->pos - dst;
+	if (o->failed)
+		return o->failed == -ENOSPC ? 0 : o->failed;
+	*tree = o->dst;
+	return o->pos - o->dst;
 }
 
 /* ---- columns ------------------------------------------------------------- */
 
 enum { COLUMNS_LEN_MIN = 4096 };
 
-static ssize_t put_columns(struct transformer *t, int level,
-			   const struct columns_view *v, struct out *o)
+static void put_columns(struct transformer *t, int level,
+			const struct columns_view *v, struct out *o)
 {
 	uint8_t payload[VARINT_MAX * (1 + COLUMNS_PARTS_MAX)];
-	const uint8_t *dst = o->pos;
 	const uint8_t *from = v->input.ptr;
 	size_t len = varint_put(payload, v->n_parts);
 	size_t i;
@@ -156,12 +167,11 @@ static ssize_t put_columns(struct transformer *t, int level,
 		from += v->parts[i].len;
 	}
 	prim_zstd_split(t->zstd, false);
-	return tree_len(o, dst);
 }
 
 ssize_t transform_columns(struct transformer *t,
-			  const struct transform_request *request, uint8_t *dst,
-			  size_t cap)
+			  const struct transform_request *request, size_t cap,
+			  const uint8_t **tree)
 {
 	static const enum columns_style styles[CONTENT_N_CLASSES] = {
 		[CONTENT_JSON] = COLUMNS_JSON,
@@ -173,44 +183,48 @@ ssize_t transform_columns(struct transformer *t,
 		.style = styles[request->sniffed->class],
 		.delimiter = request->sniffed->delimiter,
 	};
-	struct out out = { .end = dst + cap };
 	struct columns_view view;
+	struct out out;
 	int rc;
 
-	out.pos = dst;
 	if (form.style == COLUMNS_NONE || request->raw.len < COLUMNS_LEN_MIN)
 		return 0;
-	rc = columns_split(t->columns, request->raw, &form, &view);
-	if (rc <= 0)
+	rc = grow(t, request->raw.len);
+	if (rc < 0)
 		return rc;
-	return put_columns(t, request->level, &view, &out);
+	if (!columns_split(t->columns, request->raw, &form, t->scratch, &view))
+		return 0;
+	out = out_at(view.spare, cap);
+	put_columns(t, request->level, &view, &out);
+	return tree_of(&out, tree);
 }
 
 /* ---- code ---------------------------------------------------------------- */
 
 ssize_t transform_code(struct transformer *t,
-		       const struct transform_request *request, uint8_t *dst,
-		       size_t cap)
+		       const struct transform_request *request, size_t cap,
+		       const uint8_t **tree)
 {
-	struct out out = { .pos = dst, .end = dst + cap };
 	struct span raw = request->raw;
+	struct out out;
 	int rc = grow(t, raw.len);
 
 	if (rc < 0)
 		return rc;
-	memcpy(t->a, raw.ptr, raw.len);
+	memcpy(t->scratch, raw.ptr, raw.len);
+	out = out_at(t->scratch + raw.len, cap);
 	if (request->sniffed->class == CONTENT_X86) {
-		prim_x86_do(t->a, raw.len);
+		prim_x86_do(t->scratch, raw.len);
 		put_node(&out, PRIM_X86, span_of(NULL, 0));
 	} else if (request->sniffed->class == CONTENT_ARM64) {
-		prim_arm64_do(request->sniffed->phase, t->a, raw.len);
+		prim_arm64_do(request->sniffed->phase, t->scratch, raw.len);
 		put_node(&out, PRIM_ARM64,
 			 span_of(&request->sniffed->phase, 1));
 	} else {
 		return 0;
 	}
-	put_leaf(t, &out, request->level, span_of(t->a, raw.len));
-	return tree_len(&out, dst);
+	put_leaf(t, &out, request->level, span_of(t->scratch, raw.len));
+	return tree_of(&out, tree);
 }
 
 /* ---- numbers ------------------------------------------------------------- */
@@ -230,18 +244,19 @@ enum {
 	FORMS_MAX = 6,
 };
 
-/* Puts the form of `raw` at `t->a`; `t->b` is used on the way. */
+/* Puts the form of `raw` at the begin of the scratch, and uses what is behind
+ * it on the way. */
 static void make_form(struct transformer *t, const struct number_form *f,
 		      struct span raw)
 {
-	uint8_t *from = f->width ? t->b : t->a;
+	uint8_t *from = f->width ? t->scratch + raw.len : t->scratch;
 
 	memcpy(from, raw.ptr, raw.len);
 	if (f->bits)
 		prim_delta_do(f->bits, f->lag, from + f->skip,
 			      raw.len - f->skip);
 	if (f->width)
-		prim_transpose_do(f->width, span_of(from, raw.len), t->a);
+		prim_transpose_do(f->width, span_of(from, raw.len), t->scratch);
 }
 
 /* Where the first number of `size` bytes begins: behind the byte that is most
@@ -326,8 +341,8 @@ static int choose_form(struct transformer *t, struct span raw, unsigned width,
 	best -= best / 32;
 	for (i = 0; best > 0 && i < n; i++) {
 		make_form(t, &forms[i], sample);
-		got = prim_zstd_encode(t->zstd, 1, span_of(t->a, len), out,
-				       (size_t)best - 1);
+		got = prim_zstd_encode(t->zstd, 1, span_of(t->scratch, len),
+				       out, (size_t)best - 1);
 		if (got < 0)
 			return (int)got;
 		if (got == 0)
@@ -340,12 +355,12 @@ static int choose_form(struct transformer *t, struct span raw, unsigned width,
 }
 
 ssize_t transform_numbers(struct transformer *t,
-			  const struct transform_request *request, uint8_t *dst,
-			  size_t cap)
+			  const struct transform_request *request, size_t cap,
+			  const uint8_t **tree)
 {
-	struct out out = { .pos = dst, .end = dst + cap };
 	struct span raw = request->raw;
 	struct number_form form;
+	struct out out;
 	int rc;
 
 	if (raw.len < NUMBERS_LEN_MIN || request->sniffed->width == 0)
@@ -357,7 +372,8 @@ ssize_t transform_numbers(struct transformer *t,
 	if (rc <= 0)
 		return rc;
 	make_form(t, &form, raw);
+	out = out_at(t->scratch + raw.len, cap);
 	put_form(&out, &form);
-	put_leaf(t, &out, request->level, span_of(t->a, raw.len));
-	return tree_len(&out, dst);
+	put_leaf(t, &out, request->level, span_of(t->scratch, raw.len));
+	return tree_of(&out, tree);
 }

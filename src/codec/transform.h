@@ -31,12 +31,13 @@ struct transform_request {
 };
 
 /*
- * Each writes a tree of at most `cap` bytes at `dst` and returns its length.
- * 0: it does not fit, or the bytes are not of this kind. -ENOMEM.
+ * Each makes a tree of at most `cap` bytes, no more than the raw ones, points
+ * `tree` at it and returns its length. It lies in the scratch memory until the
+ * next call. 0: it does not fit, or the bytes are not of this kind. -ENOMEM.
  */
 typedef ssize_t transform_make(struct transformer *t,
 			       const struct transform_request *request,
-			       uint8_t *dst, size_t cap);
+			       size_t cap, const uint8_t **tree);
 
 transform_make transform_columns; /* text in lines, JSON */
 transform_make transform_code;    /* x86-64, AArch64 */

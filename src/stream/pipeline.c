@@ -24,7 +24,10 @@ struct pipeline {
 	struct sync_mutex lock;
 	struct sync_cond worked;  /* the writer waits */
 	struct sync_cond written; /* the reader waits */
+	/* In the order in which they came free: so all are in use soon, and
+	 * what is resident does not depend on who was fast. */
 	struct parcel *free GUARDED_BY(lock);
+	struct parcel **free_end GUARDED_BY(lock);
 	size_t n_free GUARDED_BY(lock);
 	int rc GUARDED_BY(lock); /* the first failure */
 };
@@ -67,8 +70,9 @@ static void run_work(struct work *w, unsigned worker)
 static void free_parcel(struct pipeline *p, struct parcel *parcel, int rc)
 {
 	sync_lock(&p->lock);
-	parcel->next = p->free;
-	p->free = parcel;
+	parcel->next = NULL;
+	*p->free_end = parcel;
+	p->free_end = &parcel->next;
 	p->n_free++;
 	if (rc < 0 && p->rc == 0)
 		p->rc = rc;
@@ -155,6 +159,7 @@ int pipeline_new(const struct pipeline_options *options, struct pipeline **ret)
 		return -ENOMEM;
 	p->options = *options;
 	p->n_parcels = pipeline_n_parcels(options->n_workers);
+	p->free_end = &p->free;
 	sync_mutex_init(&p->lock, RANK_QUEUE);
 	sync_cond_init(&p->worked);
 	sync_cond_init(&p->written);
@@ -201,6 +206,8 @@ int pipeline_get(struct pipeline *p, struct parcel **ret)
 	parcel = rc == 0 ? p->free : NULL;
 	if (parcel) {
 		p->free = parcel->next;
+		if (!p->free)
+			p->free_end = &p->free;
 		p->n_free--;
 	}
 	sync_unlock(&p->lock);
