@@ -7,58 +7,37 @@
 
 #include "base/error.h"
 #include "base/report.h"
+#include "convert.h"
 #include "json.h"
 #include "options.h"
-#include "output.h"
 #include "stream/range.h"
 #include "stream/unpack.h"
-#include "transfer.h"
 #include "tune.h"
 
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-#include <unistd.h>
 
 enum { JSON_LIMIT = 64 << 20 };
 
 enum long_option {
-	OPT_PROGRESS = 256,
-	OPT_STATS,
-	OPT_JSON,
-	OPT_RANGE,
+	OPT_RANGE = CONVERT_OWN,
 	OPT_SALVAGE,
 };
 
 static const struct option longs[] = {
-	{ "output", required_argument, NULL, 'o' },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "force", no_argument, NULL, 'f' },
-	{ "progress", no_argument, NULL, OPT_PROGRESS },
-	{ "stats", no_argument, NULL, OPT_STATS },
-	{ "json", no_argument, NULL, OPT_JSON },
+	CONVERT_LONGS,
 	{ "range", required_argument, NULL, OPT_RANGE },
 	{ "salvage", no_argument, NULL, OPT_SALVAGE },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
 struct decoding {
-	const char *in_path; /* NULL: the standard input */
-	const char *out_path;
-	unsigned n_workers;
-	bool force;
-	bool progress;
-	bool stats;
-	bool json;
+	struct convert io;
 	bool salvage;
 	bool range;
 	uint64_t from;
 	uint64_t to;
-	struct transfer in;
-	struct output out;
 	struct unpack_totals totals;
-	struct json told; /* with `json`: what is missing, then the rest */
+	struct json told; /* with --json: what is missing, then the rest */
 };
 
 /* ---- where the bytes go --------------------------------------------------- */
@@ -67,14 +46,14 @@ static int write_out(void *ctx, struct span bytes)
 {
 	struct decoding *d = ctx;
 
-	return output_write(&d->out, bytes);
+	return output_write(&d->io.out, bytes);
 }
 
 static int zeros_out(void *ctx, uint64_t len)
 {
 	struct decoding *d = ctx;
 
-	return output_zeros(&d->out, len);
+	return output_zeros(&d->io.out, len);
 }
 
 /* The line is for people, the object for programs. */
@@ -82,10 +61,10 @@ static void tell_missing(void *ctx, uint64_t raw_off, uint64_t len)
 {
 	struct decoding *d = ctx;
 
-	if (!d->json) {
+	if (!d->io.json) {
 		report_error("decode: '%s': missing: %" PRIu64
 			     " bytes from byte %" PRIu64 " on",
-			     d->in.name, len, raw_off);
+			     d->io.in.name, len, raw_off);
 		return;
 	}
 	json_open(&d->told, NULL, '{');
@@ -115,7 +94,7 @@ static int copy(struct decoding *d, struct unpack *u)
 
 	for (;;) {
 		len = unpack_room(u, &room);
-		n = transfer_read(&d->in, room, len);
+		n = transfer_read(&d->io.in, room, len);
 		if (n < 0)
 			return (int)n;
 		if (n == 0)
@@ -130,7 +109,7 @@ static int copy(struct decoding *d, struct unpack *u)
 static int decode_all(struct decoding *d)
 {
 	const struct unpack_options options = {
-		.n_workers = d->n_workers,
+		.n_workers = d->io.n_workers,
 		.lenient = d->salvage,
 		.sink = sink_of(d),
 	};
@@ -141,14 +120,14 @@ static int decode_all(struct decoding *d)
 		return rc;
 	rc = copy(d, u);
 	unpack_free(u);
-	transfer_done(&d->in);
+	transfer_done(&d->io.in);
 	return rc;
 }
 
 static int read_range(struct decoding *d, struct range *r)
 {
 	const struct thaw_options how = {
-		.n_workers = d->n_workers,
+		.n_workers = d->io.n_workers,
 		.sink = sink_of(d),
 		.from = d->from,
 		.to = d->to,
@@ -170,7 +149,7 @@ static int read_range(struct decoding *d, struct range *r)
 static int decode_range(struct decoding *d)
 {
 	struct range *r;
-	int rc = range_open(d->in.fd, &r);
+	int rc = range_open(d->io.in.fd, &r);
 
 	if (rc < 0)
 		return rc;
@@ -180,11 +159,6 @@ static int decode_range(struct decoding *d)
 }
 
 /* ---- telling -------------------------------------------------------------- */
-
-static FILE *telling(const struct decoding *d)
-{
-	return d->out.is_stdout ? stderr : stdout;
-}
 
 static bool is_whole(const struct decoding *d)
 {
@@ -205,12 +179,12 @@ static int finish_json(struct decoding *d)
 	json_u64(json, "raw_bytes", t->raw_len);
 	json_u64(json, "read_bytes", t->stored_len);
 	json_u64(json, "frames", t->n_frames);
-	json_u64(json, "workers", d->n_workers);
-	transfer_put(&d->in, t->raw_len, json);
+	json_u64(json, "workers", d->io.n_workers);
+	transfer_put(&d->io.in, t->raw_len, json);
 	json_close(json, '}');
 	rc = json_end(json, &text);
 	if (rc == 0)
-		(void)fprintf(telling(d), "%s\n", text);
+		(void)fprintf(convert_telling(&d->io), "%s\n", text);
 	return rc;
 }
 
@@ -220,7 +194,7 @@ static void print_stats(const struct decoding *d)
 	char stored[CMD_BYTES_MAX];
 	char memory[CMD_BYTES_MAX];
 
-	(void)fprintf(telling(d),
+	(void)fprintf(convert_telling(&d->io),
 		      "%-8s %s out of %s\n"
 		      "%-8s %" PRIu64 "\n"
 		      "%-8s %s at the peak\n",
@@ -234,13 +208,13 @@ static int tell(struct decoding *d)
 {
 	int rc = 0;
 
-	if (!d->json && !d->totals.end_known)
+	if (!d->io.json && !d->totals.end_known)
 		report_error("decode: '%s': the end is missing, what was "
 			     "behind byte %" PRIu64 " is not known",
-			     d->in.name, d->totals.raw_len);
-	if (d->json)
+			     d->io.in.name, d->totals.raw_len);
+	if (d->io.json)
 		rc = finish_json(d);
-	else if (d->stats)
+	else if (d->io.stats)
 		print_stats(d);
 	return rc;
 }
@@ -252,15 +226,11 @@ static bool is_damage(int rc)
 
 static int fail(const struct decoding *d, int rc)
 {
-	const char *in = d->in.name;
+	const char *in = d->io.in.name;
 
-	if (d->in.rc < 0)
-		report_error("decode: cannot read '%s': %s", in,
-			     error_text(rc));
-	else if (d->out.rc < 0)
-		report_error("decode: cannot write '%s': %s", d->out_path,
-			     error_text(rc));
-	else if (rc == -EINVAL)
+	if (convert_tell_ends(&d->io, rc))
+		return STATUS_FAILED;
+	if (rc == -EINVAL)
 		report_error("decode: '%s' is not a stream of sigmafs", in);
 	else if (is_damage(rc))
 		report_error("decode: '%s' is damaged; --salvage gives back "
@@ -273,65 +243,38 @@ static int fail(const struct decoding *d, int rc)
 			     d->from);
 	else
 		report_error("decode: '%s': %s", in, error_text(rc));
-	return d->in.rc == 0 && d->out.rc == 0 && is_damage(rc) ? STATUS_DAMAGE
-								: STATUS_FAILED;
+	return is_damage(rc) ? STATUS_DAMAGE : STATUS_FAILED;
 }
 
 /* ---- the whole ------------------------------------------------------------ */
 
-static int open_output(struct decoding *d)
-{
-	int rc = output_open(&d->out, d->out_path, d->force);
-
-	if (rc == -EEXIST) {
-		report_error("decode: '%s' exists; -f replaces it",
-			     d->out_path);
-		return STATUS_FAILED;
-	}
-	if (rc < 0) {
-		report_error("decode: cannot write '%s': %s", d->out_path,
-			     error_text(rc));
-		return STATUS_FAILED;
-	}
-	if (transfer_is_same(&d->in, d->out.fd)) {
-		report_error("decode: '%s' is input and output", d->in.name);
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
-}
-
 static int decode_open(struct decoding *d)
 {
-	const struct stat *like =
-		d->in_path && !d->range && transfer_is_file(&d->in) ? &d->in.st
-								    : NULL;
 	int rc;
 
 	json_open(&d->told, NULL, '{');
 	json_open(&d->told, "missing", '[');
 	rc = d->range ? decode_range(d) : decode_all(d);
-	return rc < 0 ? rc : output_finish(&d->out, like);
+	if (rc < 0)
+		return rc;
+	return output_finish(&d->io.out,
+			     d->range ? NULL : convert_like(&d->io));
 }
 
 static int decode(struct decoding *d)
 {
-	int status = open_output(d);
+	int status = convert_open_output(&d->io);
 	int rc;
 
-	if (status != STATUS_OK) {
-		output_abandon(&d->out);
+	if (status != STATUS_OK)
 		return status;
-	}
-	/* A reader that has gone is an error like any other. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (d->progress)
-		d->in.verb = "decoded";
+	if (d->io.progress)
+		d->io.in.verb = "decoded";
 	rc = decode_open(d);
 	if (rc == 0)
 		rc = tell(d);
 	if (rc == 0)
 		return is_whole(d) ? STATUS_OK : STATUS_DAMAGE;
-	output_abandon(&d->out);
 	return fail(d, rc);
 }
 
@@ -363,39 +306,19 @@ static int take_range(struct decoding *d, const char *text)
 static int take_option(struct decoding *d, int opt)
 {
 	switch (opt) {
-	case 'o':
-		d->out_path = optarg;
-		return 0;
-	case 'j':
-		if (transfer_parse_workers(optarg, &d->n_workers) < 0)
-			return cmd_usage(&cmd_decode, "option '-j' needs a "
-						      "number up to 64");
-		return 0;
-	case 'f':
-		d->force = true;
-		return 0;
-	case OPT_PROGRESS:
-		d->progress = true;
-		return 0;
-	case OPT_STATS:
-		d->stats = true;
-		return 0;
-	case OPT_JSON:
-		d->json = true;
-		return 0;
 	case OPT_RANGE:
 		return take_range(d, optarg);
 	case OPT_SALVAGE:
 		d->salvage = true;
 		return 0;
 	default:
-		return cmd_decode.usage_status;
+		return convert_option(&d->io, opt);
 	}
 }
 
 static int take_options(struct decoding *d, int argc, char **argv)
 {
-	const struct cmd_options options = { ":o:j:fh", longs };
+	const struct cmd_options options = { CONVERT_SHORTS, longs };
 	int status = 0;
 	int opt;
 
@@ -408,42 +331,34 @@ static int take_options(struct decoding *d, int argc, char **argv)
 		return cmd_usage(
 			&cmd_decode,
 			"'--range' and '--salvage' do not go together");
-	if (d->json && !d->stats && !d->salvage)
+	if (d->io.json && !d->io.stats && !d->salvage)
 		return cmd_usage(&cmd_decode,
 				 "'--json' is for '--stats' and '--salvage'");
-	if (argc - optind > 1)
-		return cmd_usage(&cmd_decode, "one argument too many: '%s'",
-				 argv[optind + 1]);
-	if (optind < argc && strcmp(argv[optind], "-") != 0)
-		d->in_path = argv[optind];
-	return 0;
+	return convert_file(&d->io, argc, argv);
 }
 
 static int run(int argc, char **argv)
 {
-	struct decoding d = { .out_path = "-", .n_workers = 1 };
-	int status = take_options(&d, argc, argv);
-	int rc;
+	struct decoding d = { .salvage = false };
+	int status;
 
+	convert_init(&d.io, &cmd_decode);
+	status = take_options(&d, argc, argv);
 	if (status != 0)
 		return status;
 	tune_memory();
-	rc = transfer_open(&d.in, d.in_path);
 	json_init(&d.told, JSON_LIMIT);
-	if (rc < 0) {
-		report_error("decode: cannot read '%s': %s", d.in.name,
-			     error_text(rc));
-		status = STATUS_FAILED;
-	} else if (d.range && !transfer_is_file(&d.in)) {
+	status = convert_open_input(&d.io);
+	if (status == STATUS_OK && d.range && !transfer_is_file(&d.io.in)) {
 		report_error("decode: '--range' needs a file, which '%s' is "
 			     "not",
-			     d.in.name);
+			     d.io.in.name);
 		status = STATUS_USAGE;
-	} else {
+	} else if (status == STATUS_OK) {
 		status = decode(&d);
 	}
 	json_release(&d.told);
-	transfer_close(&d.in);
+	convert_close(&d.io);
 	return status;
 }
 

@@ -6,17 +6,14 @@
 
 #include "base/error.h"
 #include "base/report.h"
+#include "convert.h"
 #include "json.h"
 #include "options.h"
-#include "output.h"
 #include "stream/head.h"
 #include "stream/pack.h"
-#include "transfer.h"
 #include "tune.h"
 
 #include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
 #include <unistd.h>
 
 enum { JSON_LIMIT = 64 << 10 };
@@ -30,51 +27,29 @@ static const uint64_t program_memory = 4 * MIB;
 static const uint64_t thread_memory = 256 * KIB;
 
 enum long_option {
-	OPT_PROGRESS = 256,
-	OPT_STATS,
-	OPT_JSON,
-	OPT_FAST,
+	OPT_FAST = CONVERT_OWN,
 	OPT_EFFORT,
 	OPT_FRAME,
 	OPT_PLAN,
 };
 
 static const struct option longs[] = {
-	{ "output", required_argument, NULL, 'o' },
-	{ "jobs", required_argument, NULL, 'j' },
-	{ "force", no_argument, NULL, 'f' },
-	{ "progress", no_argument, NULL, OPT_PROGRESS },
-	{ "stats", no_argument, NULL, OPT_STATS },
-	{ "json", no_argument, NULL, OPT_JSON },
+	CONVERT_LONGS,
 	{ "fast", no_argument, NULL, OPT_FAST },
 	{ "effort", required_argument, NULL, OPT_EFFORT },
 	{ "frame", required_argument, NULL, OPT_FRAME },
 	{ "plan", no_argument, NULL, OPT_PLAN },
-	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
 
 struct encoding {
-	const char *in_path; /* NULL: the standard input */
-	const char *out_path;
+	struct convert io;
 	struct pack_options options;
-	bool force;
-	bool progress;
-	bool stats;
-	bool json;
 	bool plan;
-	struct transfer in;
-	struct output out;
 	struct pack_totals totals;
 };
 
 /* ---- telling -------------------------------------------------------------- */
-
-/* The standard output, unless the stream goes there. */
-static FILE *telling(const struct encoding *e)
-{
-	return e->out.is_stdout ? stderr : stdout;
-}
 
 static void put_options(const struct encoding *e, struct json *json)
 {
@@ -110,7 +85,7 @@ static void put_stats(const struct encoding *e, struct json *json)
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
 		json_u64(json, kinds[i].key, e->totals.n_kinds[kinds[i].kind]);
 	put_options(e, json);
-	transfer_put(&e->in, e->totals.raw_len, json);
+	transfer_put(&e->io.in, e->totals.raw_len, json);
 }
 
 /* Prints the object with the members that `put` adds. */
@@ -127,7 +102,7 @@ static int print_json(const struct encoding *e,
 	json_close(&json, '}');
 	rc = json_end(&json, &text);
 	if (rc == 0)
-		(void)fprintf(telling(e), "%s\n", text);
+		(void)fprintf(convert_telling(&e->io), "%s\n", text);
 	json_release(&json);
 	return rc;
 }
@@ -140,7 +115,7 @@ static void print_stats(const struct encoding *e)
 	const struct pack_totals *t = &e->totals;
 	size_t i;
 
-	(void)fprintf(telling(e),
+	(void)fprintf(convert_telling(&e->io),
 		      "%-8s %s to %s, ratio %.3f\n"
 		      "%-8s %" PRIu64 ": ",
 		      "bytes", cmd_bytes(t->raw_len, raw),
@@ -148,17 +123,18 @@ static void print_stats(const struct encoding *e)
 		      (double)t->raw_len / (double)t->stored_len, "frames",
 		      t->n_frames);
 	for (i = 0; i < ARRAY_LEN(kinds); i++)
-		(void)fprintf(telling(e), "%s%s %" PRIu64, i > 0 ? ", " : "",
-			      kinds[i].words, t->n_kinds[kinds[i].kind]);
-	(void)fprintf(telling(e), "\n%-8s %s at the peak\n", "memory",
-		      cmd_bytes(transfer_peak_memory(), memory));
+		(void)fprintf(convert_telling(&e->io), "%s%s %" PRIu64,
+			      i > 0 ? ", " : "", kinds[i].words,
+			      t->n_kinds[kinds[i].kind]);
+	(void)fprintf(convert_telling(&e->io), "\n%-8s %s at the peak\n",
+		      "memory", cmd_bytes(transfer_peak_memory(), memory));
 }
 
 static int tell_stats(const struct encoding *e)
 {
-	if (!e->stats)
+	if (!e->io.stats)
 		return 0;
-	if (e->json)
+	if (e->io.json)
 		return print_json(e, put_stats);
 	print_stats(e);
 	return 0;
@@ -174,15 +150,15 @@ static uint64_t plan_memory(const struct encoding *e)
 
 static uint64_t plan_n_frames(const struct encoding *e)
 {
-	uint64_t size = (uint64_t)e->in.st.st_size;
+	uint64_t size = (uint64_t)e->io.in.st.st_size;
 
 	return (size + e->options.frame_len - 1) / e->options.frame_len;
 }
 
 static void put_plan(const struct encoding *e, struct json *json)
 {
-	if (transfer_is_file(&e->in)) {
-		json_u64(json, "raw_bytes", (uint64_t)e->in.st.st_size);
+	if (transfer_is_file(&e->io.in)) {
+		json_u64(json, "raw_bytes", (uint64_t)e->io.in.st.st_size);
 		json_u64(json, "frames", plan_n_frames(e));
 	}
 	put_options(e, json);
@@ -193,14 +169,14 @@ static int tell_plan(const struct encoding *e)
 {
 	char size[CMD_BYTES_MAX];
 
-	if (e->json)
+	if (e->io.json)
 		return print_json(e, put_plan);
 	(void)printf("%-8s %s\n", "frame",
 		     cmd_bytes(e->options.frame_len, size));
-	if (transfer_is_file(&e->in))
+	if (transfer_is_file(&e->io.in))
 		(void)printf("%-8s %" PRIu64 " for %s\n", "frames",
 			     plan_n_frames(e),
-			     cmd_bytes((uint64_t)e->in.st.st_size, size));
+			     cmd_bytes((uint64_t)e->io.in.st.st_size, size));
 	else
 		(void)printf("%-8s as many as there will be\n", "frames");
 	(void)printf("%-8s at most %s, with %u %s, whatever the size\n",
@@ -228,7 +204,7 @@ static int copy(struct encoding *e, struct pack *pack)
 		rc = pack_room(pack, &room, &len);
 		if (rc < 0)
 			return rc;
-		n = transfer_read(&e->in, room, len);
+		n = transfer_read(&e->io.in, room, len);
 		if (n < 0)
 			return (int)n;
 		pack_filled(pack, (size_t)n);
@@ -238,59 +214,31 @@ static int copy(struct encoding *e, struct pack *pack)
 
 static int encode_open(struct encoding *e)
 {
-	const struct stat *like =
-		e->in_path && transfer_is_file(&e->in) ? &e->in.st : NULL;
 	struct pack *pack;
 	int rc;
 
-	e->options.ctx = &e->out;
+	e->options.ctx = &e->io.out;
 	e->options.write = write_out;
 	rc = pack_new(&e->options, &pack);
 	if (rc < 0)
 		return rc;
 	rc = copy(e, pack);
 	pack_free(pack);
-	transfer_done(&e->in);
-	return rc < 0 ? rc : output_finish(&e->out, like);
-}
-
-static int fail(const struct encoding *e, int rc)
-{
-	if (e->in.rc < 0)
-		report_error("encode: cannot read '%s': %s", e->in.name,
-			     error_text(rc));
-	else if (e->out.rc < 0)
-		report_error("encode: cannot write '%s': %s", e->out_path,
-			     error_text(rc));
-	else
-		report_error("encode: '%s': %s", e->in.name, error_text(rc));
-	return STATUS_FAILED;
+	transfer_done(&e->io.in);
+	return rc < 0 ? rc : output_finish(&e->io.out, convert_like(&e->io));
 }
 
 static int open_output(struct encoding *e)
 {
-	int rc = output_open(&e->out, e->out_path, e->force);
+	int status = convert_open_output(&e->io);
 
-	if (rc == -EEXIST) {
-		report_error("encode: '%s' exists; -f replaces it",
-			     e->out_path);
-		return STATUS_FAILED;
-	}
-	if (rc < 0) {
-		report_error("encode: cannot write '%s': %s", e->out_path,
-			     error_text(rc));
-		return STATUS_FAILED;
-	}
-	if (e->out.is_stdout && !e->force && isatty(e->out.fd) != 0) {
+	if (status == STATUS_OK && e->io.out.is_stdout && !e->io.force &&
+	    isatty(e->io.out.fd) != 0) {
 		report_error("encode: a stream is not for a terminal; -o names "
 			     "a file, -f insists");
 		return STATUS_USAGE;
 	}
-	if (transfer_is_same(&e->in, e->out.fd)) {
-		report_error("encode: '%s' is input and output", e->in.name);
-		return STATUS_FAILED;
-	}
-	return STATUS_OK;
+	return status;
 }
 
 static int encode(struct encoding *e)
@@ -298,21 +246,18 @@ static int encode(struct encoding *e)
 	int status = open_output(e);
 	int rc;
 
-	if (status != STATUS_OK) {
-		output_abandon(&e->out);
+	if (status != STATUS_OK)
 		return status;
-	}
-	/* A reader that has gone is an error like any other. */
-	(void)signal(SIGPIPE, SIG_IGN);
-	if (e->progress)
-		e->in.verb = "encoded";
+	if (e->io.progress)
+		e->io.in.verb = "encoded";
 	rc = encode_open(e);
 	if (rc == 0)
 		rc = tell_stats(e);
 	if (rc == 0)
 		return STATUS_OK;
-	output_abandon(&e->out);
-	return fail(e, rc);
+	if (!convert_tell_ends(&e->io, rc))
+		report_error("encode: '%s': %s", e->io.in.name, error_text(rc));
+	return STATUS_FAILED;
 }
 
 /* ---- command line --------------------------------------------------------- */
@@ -342,26 +287,6 @@ static int take_effort(struct encoding *e, const char *text)
 static int take_option(struct encoding *e, int opt)
 {
 	switch (opt) {
-	case 'o':
-		e->out_path = optarg;
-		return 0;
-	case 'j':
-		if (transfer_parse_workers(optarg, &e->options.n_workers) < 0)
-			return cmd_usage(&cmd_encode, "option '-j' needs a "
-						      "number up to 64");
-		return 0;
-	case 'f':
-		e->force = true;
-		return 0;
-	case OPT_PROGRESS:
-		e->progress = true;
-		return 0;
-	case OPT_STATS:
-		e->stats = true;
-		return 0;
-	case OPT_JSON:
-		e->json = true;
-		return 0;
 	case OPT_FAST:
 		e->options.effort = EFFORT_FASTEST;
 		return 0;
@@ -373,13 +298,13 @@ static int take_option(struct encoding *e, int opt)
 		e->plan = true;
 		return 0;
 	default:
-		return cmd_encode.usage_status;
+		return convert_option(&e->io, opt);
 	}
 }
 
 static int take_options(struct encoding *e, int argc, char **argv)
 {
-	const struct cmd_options options = { ":o:j:fh", longs };
+	const struct cmd_options options = { CONVERT_SHORTS, longs };
 	int status = 0;
 	int opt;
 
@@ -388,44 +313,34 @@ static int take_options(struct encoding *e, int argc, char **argv)
 		status = take_option(e, opt);
 	if (status != 0)
 		return status;
-	if (e->json && !e->stats && !e->plan)
+	if (e->io.json && !e->io.stats && !e->plan)
 		return cmd_usage(&cmd_encode,
 				 "'--json' is for '--stats' and '--plan'");
-	if (argc - optind > 1)
-		return cmd_usage(&cmd_encode, "one argument too many: '%s'",
-				 argv[optind + 1]);
-	if (optind < argc && strcmp(argv[optind], "-") != 0)
-		e->in_path = argv[optind];
-	return 0;
+	e->options.n_workers = e->io.n_workers;
+	return convert_file(&e->io, argc, argv);
 }
 
 static int run(int argc, char **argv)
 {
 	struct encoding e = {
-		.out_path = "-",
 		.options = {
-			.n_workers = 1,
 			.effort = EFFORT_BALANCED,
 			.frame_len = PACK_FRAME_LEN,
 		},
 	};
-	int status = take_options(&e, argc, argv);
-	int rc;
+	int status;
 
+	convert_init(&e.io, &cmd_encode);
+	status = take_options(&e, argc, argv);
 	if (status != 0)
 		return status;
 	tune_memory();
-	rc = transfer_open(&e.in, e.in_path);
-	if (rc < 0) {
-		report_error("encode: cannot read '%s': %s", e.in.name,
-			     error_text(rc));
-		status = STATUS_FAILED;
-	} else if (e.plan) {
+	status = convert_open_input(&e.io);
+	if (status == STATUS_OK && e.plan)
 		status = tell_plan(&e) < 0 ? STATUS_FAILED : STATUS_OK;
-	} else {
+	else if (status == STATUS_OK)
 		status = encode(&e);
-	}
-	transfer_close(&e.in);
+	convert_close(&e.io);
 	return status;
 }
 
