@@ -12,7 +12,6 @@
 #include "base/report.h"
 #include "cmd.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,18 +68,6 @@ static int run(const struct scenario *s)
 	return status;
 }
 
-static size_t n_files(void)
-{
-	DIR *d = opendir(dir.path);
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d))
-		n++;
-	(void)closedir(d);
-	return n - 2;
-}
-
 static uint64_t size_of(const char *path)
 {
 	struct stat st;
@@ -113,7 +100,7 @@ static void set_up(void)
 	report_silence(true);
 	ck_ok(run(&encoding));
 	ck_ok(rename(out, stream));
-	ck_assert_uint_eq(n_files(), 2);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 2);
 }
 
 static void tear_down(void)
@@ -136,14 +123,15 @@ static void fail_each(const struct scenario *s, enum fault_call call)
 		if (!fault_fired())
 			break;
 		fault_reset();
-		ck_assert_msg(status != 0 && n_files() == 2,
+		ck_assert_msg(status != 0 && tmpdir_n_files(&dir) == 2,
 			      "%s: %s number %llu: status %d, %zu files",
 			      s->args[0], fault_name(call),
-			      (unsigned long long)nth, status, n_files());
+			      (unsigned long long)nth, status,
+			      tmpdir_n_files(&dir));
 	}
 	fault_reset();
 	ck_ok(status);
-	ck_assert_uint_eq(n_files(), 3);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 3);
 	ck_ok(unlink(out));
 }
 
@@ -179,7 +167,7 @@ START_TEST(what_was_there_stays)
 				break;
 			ck_assert(fault_fired());
 			ck_assert_uint_eq(size_of(out), 3);
-			ck_assert_uint_eq(n_files(), 3);
+			ck_assert_uint_eq(tmpdir_n_files(&dir), 3);
 		}
 		ck_assert(!fault_fired());
 		ck_assert_uint_gt(size_of(out), 3);
@@ -216,7 +204,7 @@ START_TEST(a_pipe_that_fails_is_told)
 	(void)close(saved);
 	(void)close(null);
 	ck_ok(status);
-	ck_assert_uint_eq(n_files(), 2);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 2);
 	tear_down();
 }
 END_TEST

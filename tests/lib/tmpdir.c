@@ -4,6 +4,7 @@
  */
 #include "lib/tmpdir.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -28,6 +29,18 @@ void tmpdir_init(struct tmpdir *t)
 	must(mkdtemp(t->path) != NULL, t->path);
 	t->fd = open(t->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	must(t->fd >= 0, t->path);
+}
+
+size_t tmpdir_n_files(const struct tmpdir *t)
+{
+	DIR *d = opendir(t->path);
+	size_t n = 0;
+
+	must(d != NULL, t->path);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n - 2; /* . and .. */
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

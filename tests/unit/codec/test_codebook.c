@@ -10,14 +10,13 @@
 #include "codec/encode.h"
 #include "codec/primitive.h"
 #include "codec/train.h"
+#include "lib/books.h"
 #include "lib/records.h"
 #include "lib/suite.h"
 #include "unit/codec/trees.h"
 
 enum {
 	BOOK_ID = 300,
-	N_SAMPLES = 200,
-	SAMPLE_LEN = 1500,
 	LEN = 3000,
 };
 
@@ -36,6 +35,7 @@ static int shelf_codebook(void *ctx, uint64_t id, const struct codebook **ret)
 	struct shelf *s = ctx;
 
 	s->n_asked++;
+	ck_assert_uint_ne(id, 0);
 	if (s->rc < 0)
 		return s->rc;
 	if (id != BOOK_ID)
@@ -44,39 +44,11 @@ static int shelf_codebook(void *ctx, uint64_t id, const struct codebook **ret)
 	return 0;
 }
 
-/* A dictionary of records of a kind, at `dst`, room for
- * TRAIN_DICTIONARY_MAX. */
-static size_t train(unsigned kind, uint8_t *dst)
-{
-	static uint8_t samples[N_SAMPLES * SAMPLE_LEN];
-	static uint8_t frame[4096];
-	const struct span unseen = span_of(frame, sizeof(frame));
-	struct train_result result;
-	size_t lens[N_SAMPLES];
-	struct train_request q = { .samples = samples,
-				   .lens = lens,
-				   .n_samples = N_SAMPLES,
-				   .unseen = &unseen,
-				   .n_unseen = 1,
-				   .level = 4 };
-	ssize_t n;
-	size_t i;
-
-	for (i = 0; i < N_SAMPLES; i++) {
-		lens[i] = SAMPLE_LEN;
-		records_fill(kind, i, samples + i * SAMPLE_LEN, SAMPLE_LEN);
-	}
-	records_fill(kind, 5000, frame, sizeof(frame));
-	n = train_codebook(&q, dst, &result);
-	ck_assert_int_gt(n, CODEBOOK_LEN_MIN);
-	return (size_t)n;
-}
-
 static struct codebook *make_book(unsigned kind)
 {
 	const struct codebook_head head = { BOOK_ID, 1, CONTENT_TEXT };
 	static uint8_t bytes[TRAIN_DICTIONARY_MAX];
-	size_t n = train(kind, bytes);
+	size_t n = books_train(kind, bytes);
 	struct codebook *b = NULL;
 
 	ck_ok(codebook_new(&head, span_of(bytes, n), &b));
@@ -309,42 +281,12 @@ START_TEST(wrong_codebook_stays_within_bounds)
 }
 END_TEST
 
-static int decode_payload(const struct shelf *s, const void *payload,
-			  size_t len)
-{
-	tree.len = 0;
-	tree_node(&tree, GLYPH_REFERENCE, PRIM_ZSTD_CODEBOOK,
-		  span_of(payload, len));
-	return decode_tree(s, NULL, 3);
-}
-
 START_TEST(payload_is_an_id_and_one_frame)
 {
-	/* 0xac 0x02: 300. Then a frame of one raw block, "abc". */
-	static const uint8_t good[] = { 0xac, 2, 0,   0x38, 0x19,
-					0,    0, 'a', 'b',  'c' };
-	uint8_t bad[sizeof(good) + 1];
 	struct shelf s;
-	size_t cut;
 
 	shelf_begin(&s);
-	ck_ok(decode_payload(&s, good, sizeof(good)));
-	for (cut = 0; cut < sizeof(good); cut++)
-		ck_rc(decode_payload(&s, good, cut), -EUCLEAN);
-	memcpy(bad, good, sizeof(good));
-	bad[sizeof(good)] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(bad)), -EUCLEAN);
-	bad[0] = 0x80 | 1; /* no such codebook: 257 */
-	ck_rc(decode_payload(&s, bad, sizeof(good)), -EUCLEAN);
-	bad[0] = 0xac;
-	bad[1] = 0x80; /* not canonical */
-	bad[2] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(good)), -EUCLEAN);
-	s.n_asked = 0;
-	memcpy(bad, good + 1, sizeof(good) - 1);
-	bad[0] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(good) - 1), -EUCLEAN);
-	ck_assert_uint_eq(s.n_asked, 0);
+	check_id_and_frame(&s.source, GLYPH_REFERENCE, PRIM_ZSTD_CODEBOOK);
 	shelf_end(&s);
 }
 END_TEST
@@ -353,20 +295,10 @@ START_TEST(every_flip_keeps_within_bounds)
 {
 	uint8_t raw[LEN];
 	struct shelf s;
-	size_t i;
-	int rc;
 
 	encoder_free(build(&s, raw));
-	for (i = 0; i < tree.len * 8; i++) {
-		tree.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
-		rc = decode_tree(&s, NULL, LEN);
-		ck_assert(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
-		tree.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
-	}
-	for (i = 0; i < tree.len; i++)
-		ck_rc(decode_guarded_from(&s.source, span_of(tree.bytes, i),
-					  NULL, LEN),
-		      -EUCLEAN);
+	tree_flip(&tree, &s.source, LEN, SIZE_MAX);
+	tree_truncate(&tree, &s.source, LEN);
 	ck_ok(decode_tree(&s, raw, LEN));
 	shelf_end(&s);
 }
@@ -415,7 +347,7 @@ START_TEST(what_is_no_dictionary_is_refused)
 {
 	const struct codebook_head head = { BOOK_ID, 1, CONTENT_TEXT };
 	static uint8_t bytes[TRAIN_DICTIONARY_MAX];
-	size_t n = train(1, bytes);
+	size_t n = books_train(1, bytes);
 	struct codebook *b = NULL;
 	struct shelf s = { .source = { &s, NULL, shelf_codebook } };
 	size_t i;

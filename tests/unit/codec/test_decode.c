@@ -387,6 +387,23 @@ static int try_part(struct span glyphs, const struct decode_part *part)
 	return rc;
 }
 
+/* Text at `raw`, and its frame at `glyphs`. */
+static struct span encode_text(enum encode_effort effort, uint8_t *raw,
+			       size_t len, uint8_t *glyphs)
+{
+	const struct encode_request request = { .effort = effort };
+	struct encoder *e = NULL;
+	ssize_t n;
+
+	ck_assert(raw && glyphs);
+	sample_fill(SAMPLE_TEXT, 1, raw, len);
+	ck_ok(encoder_new(&e));
+	n = encode_frame(e, &request, span_of(raw, len), glyphs);
+	ck_assert_int_gt(n, 0);
+	encoder_free(e);
+	return span_of(glyphs, (size_t)n);
+}
+
 /* Any part of what the encoder makes of text in several blocks. */
 START_TEST(any_part_of_a_frame)
 {
@@ -394,25 +411,18 @@ START_TEST(any_part_of_a_frame)
 	AUTO_FREE uint8_t *raw = malloc(LEN);
 	AUTO_FREE uint8_t *out = malloc(LEN + 1);
 	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(LEN));
-	const struct encode_request request = { .effort = EFFORT_BALANCED };
 	struct decode_part part = { .dst = out, .raw_len = LEN };
 	struct rng rng = rng_of(2);
-	struct encoder *e = NULL;
-	ssize_t n;
+	struct span frame = encode_text(EFFORT_BALANCED, raw, LEN, glyphs);
 
-	ck_assert(raw && out && glyphs);
-	sample_fill(SAMPLE_TEXT, 1, raw, LEN);
-	ck_ok(encoder_new(&e));
-	n = encode_frame(e, &request, span_of(raw, LEN), glyphs);
-	ck_assert_int_gt(n, 0);
-	ck_assert_int_eq(encode_kind_of(span_of(glyphs, (size_t)n)),
-			 ENCODE_ZSTD);
+	ck_assert_ptr_nonnull(out);
+	ck_assert_int_eq(encode_kind_of(frame), ENCODE_ZSTD);
 	for (unsigned i = 0; i < 200; i++) {
 		part.from = (size_t)rng_below(&rng, LEN);
 		part.to = part.from + 1 +
 			  (size_t)rng_below(&rng, LEN - part.from);
 		memset(out, 0xa5, LEN + 1);
-		ck_ok(try_part(span_of(glyphs, (size_t)n), &part));
+		ck_ok(try_part(frame, &part));
 		ck_assert_mem_eq(out + part.from, raw + part.from,
 				 part.to - part.from);
 		ck_assert_uint_eq(out[LEN], 0xa5);
@@ -421,9 +431,8 @@ START_TEST(any_part_of_a_frame)
 	part.from = 0;
 	part.to = 1;
 	memset(out, 0xa5, LEN);
-	ck_ok(try_part(span_of(glyphs, (size_t)n), &part));
+	ck_ok(try_part(frame, &part));
 	ck_assert_uint_eq(out[LEN - 1], 0xa5);
-	encoder_free(e);
 }
 END_TEST
 
@@ -462,20 +471,14 @@ START_TEST(damaged_parts_keep_within_bounds)
 	AUTO_FREE uint8_t *raw = malloc(LEN);
 	AUTO_FREE uint8_t *out = malloc(LEN);
 	AUTO_FREE uint8_t *glyphs = malloc(encode_bound(LEN));
-	const struct encode_request request = { .effort = EFFORT_FAST };
 	struct decode_part part = { .dst = out, .raw_len = LEN };
 	struct rng rng = rng_of(3);
-	struct encoder *e = NULL;
-	ssize_t n;
+	struct span frame = encode_text(EFFORT_FAST, raw, LEN, glyphs);
 
-	ck_assert(raw && out && glyphs);
-	sample_fill(SAMPLE_TEXT, 1, raw, LEN);
-	ck_ok(encoder_new(&e));
-	n = encode_frame(e, &request, span_of(raw, LEN), glyphs);
-	ck_assert_int_gt(n, 0);
+	ck_assert_ptr_nonnull(out);
 	for (unsigned i = 0; i < 3000; i++) {
-		size_t at = (size_t)rng_below(&rng, (uint64_t)n);
-		size_t len = i % 3 ? (size_t)n : at;
+		size_t at = (size_t)rng_below(&rng, frame.len);
+		size_t len = i % 3 ? frame.len : at;
 		uint8_t was = glyphs[at];
 		int rc;
 
@@ -485,7 +488,6 @@ START_TEST(damaged_parts_keep_within_bounds)
 		ck_assert(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
 		glyphs[at] = was;
 	}
-	encoder_free(e);
 }
 END_TEST
 

@@ -30,6 +30,7 @@ static int shelf_base(void *ctx, uint64_t chunk, struct span *ret)
 	struct shelf *s = ctx;
 
 	s->n_asked++;
+	ck_assert_uint_ne(chunk, 0);
 	if (s->rc < 0)
 		return s->rc;
 	if (chunk < BASE_ID || chunk >= BASE_ID + N_BASES)
@@ -213,43 +214,12 @@ START_TEST(wrong_base_makes_wrong_bytes)
 }
 END_TEST
 
-static int decode_payload(const struct shelf *s, const void *payload,
-			  size_t len)
-{
-	tree.len = 0;
-	tree_node(&tree, GLYPH_DELTA, PRIM_ZSTD_DELTA, span_of(payload, len));
-	return decode_guarded_from(&s->source, span_of(tree.bytes, tree.len),
-				   NULL, 3);
-}
-
 START_TEST(payload_is_a_base_and_one_frame)
 {
-	/* 0xac 0x02: 300. Then a frame of one raw block, "abc". */
-	static const uint8_t good[] = { 0xac, 2, 0,   0x38, 0x19,
-					0,    0, 'a', 'b',  'c' };
-	uint8_t bad[sizeof(good) + 1];
 	struct shelf s;
-	size_t cut;
 
 	shelf_begin(&s, "base", 4);
-	ck_ok(decode_payload(&s, good, sizeof(good)));
-	for (cut = 0; cut < sizeof(good); cut++)
-		ck_rc(decode_payload(&s, good, cut), -EUCLEAN);
-	memcpy(bad, good, sizeof(good));
-	bad[sizeof(good)] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(bad)), -EUCLEAN);
-	bad[0] = 0x80 | 1; /* no such chunk: 257 */
-	ck_rc(decode_payload(&s, bad, sizeof(good)), -EUCLEAN);
-	bad[0] = 0xac;
-	bad[1] = 0x80; /* not canonical */
-	bad[2] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(good)), -EUCLEAN);
-	/* No chunk has the id 0. */
-	s.n_asked = 0;
-	memcpy(bad, good + 1, sizeof(good) - 1);
-	bad[0] = 0;
-	ck_rc(decode_payload(&s, bad, sizeof(good) - 1), -EUCLEAN);
-	ck_assert_uint_eq(s.n_asked, 0);
+	check_id_and_frame(&s.source, GLYPH_DELTA, PRIM_ZSTD_DELTA);
 }
 END_TEST
 
@@ -258,16 +228,9 @@ START_TEST(every_flip_keeps_within_bounds)
 	uint8_t base[LEN];
 	uint8_t raw[LEN];
 	struct shelf s;
-	size_t i;
-	int rc;
 
 	encoder_free(build(&s, base, raw));
-	for (i = 0; i < tree.len * 8 && i < 8000; i++) {
-		tree.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
-		rc = decode_tree(&s, NULL);
-		ck_assert(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
-		tree.bytes[i / 8] ^= (uint8_t)(1 << i % 8);
-	}
+	tree_flip(&tree, &s.source, LEN, 8000);
 	ck_ok(decode_tree(&s, raw));
 }
 END_TEST
@@ -277,13 +240,9 @@ START_TEST(truncated_anywhere_is_damage)
 	uint8_t base[LEN];
 	uint8_t raw[LEN];
 	struct shelf s;
-	size_t cut;
 
 	encoder_free(build(&s, base, raw));
-	for (cut = 0; cut < tree.len; cut++)
-		ck_rc(decode_guarded_from(&s.source, span_of(tree.bytes, cut),
-					  NULL, LEN),
-		      -EUCLEAN);
+	tree_truncate(&tree, &s.source, LEN);
 }
 END_TEST
 

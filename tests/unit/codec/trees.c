@@ -166,3 +166,73 @@ int tree_decode(const struct tree *t, const void *want, size_t raw_len)
 {
 	return decode_guarded(span_of(t->bytes, t->len), want, raw_len);
 }
+
+void tree_flip(struct tree *t, const struct decode_source *source,
+	       size_t raw_len, size_t n_max)
+{
+	size_t i;
+	int rc;
+
+	for (i = 0; i < t->len * 8 && i < n_max; i++) {
+		t->bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+		rc = decode_guarded_from(source, span_of(t->bytes, t->len),
+					 NULL, raw_len);
+		ck_assert(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
+		t->bytes[i / 8] ^= (uint8_t)(1 << i % 8);
+	}
+}
+
+void tree_truncate(struct tree *t, const struct decode_source *source,
+		   size_t raw_len)
+{
+	size_t cut;
+
+	for (cut = 0; cut < t->len; cut++)
+		ck_rc(decode_guarded_from(source, span_of(t->bytes, cut), NULL,
+					  raw_len),
+		      -EUCLEAN);
+}
+
+/* A tree of one leaf that makes three bytes. */
+struct leaf {
+	const struct decode_source *source;
+	enum glyph_type type;
+	unsigned primitive;
+};
+
+static int decode_leaf(const struct leaf *leaf, const void *payload, size_t len)
+{
+	static struct tree tree;
+
+	tree.len = 0;
+	tree_node(&tree, leaf->type, leaf->primitive, span_of(payload, len));
+	return decode_guarded_from(leaf->source, span_of(tree.bytes, tree.len),
+				   NULL, 3);
+}
+
+void check_id_and_frame(const struct decode_source *source,
+			enum glyph_type type, unsigned primitive)
+{
+	/* 0xac 0x02: 300. Then a frame of one raw block, "abc". */
+	static const uint8_t good[] = { 0xac, 2, 0,   0x38, 0x19,
+					0,    0, 'a', 'b',  'c' };
+	const struct leaf leaf = { source, type, primitive };
+	uint8_t bad[sizeof(good) + 1];
+	size_t cut;
+
+	ck_ok(decode_leaf(&leaf, good, sizeof(good)));
+	for (cut = 0; cut < sizeof(good); cut++)
+		ck_rc(decode_leaf(&leaf, good, cut), -EUCLEAN);
+	memcpy(bad, good, sizeof(good));
+	bad[sizeof(good)] = 0;
+	ck_rc(decode_leaf(&leaf, bad, sizeof(bad)), -EUCLEAN);
+	bad[0] = 0x80 | 1; /* nothing has this one: 257 */
+	ck_rc(decode_leaf(&leaf, bad, sizeof(good)), -EUCLEAN);
+	bad[0] = 0xac;
+	bad[1] = 0x80; /* not canonical */
+	bad[2] = 0;
+	ck_rc(decode_leaf(&leaf, bad, sizeof(good)), -EUCLEAN);
+	memcpy(bad, good + 1, sizeof(good) - 1);
+	bad[0] = 0;
+	ck_rc(decode_leaf(&leaf, bad, sizeof(good) - 1), -EUCLEAN);
+}

@@ -59,4 +59,21 @@ int decode_guarded_from(const struct decode_source *source, struct span glyphs,
 			const uint8_t *want, size_t raw_len);
 int tree_decode(const struct tree *t, const void *want, size_t raw_len);
 
+/* Every bit of the tree turned, but for what is behind `n_max` of them: some
+ * error or some bytes come. */
+void tree_flip(struct tree *t, const struct decode_source *source,
+	       size_t raw_len, size_t n_max);
+
+/* Every cut of it is damage. */
+void tree_truncate(struct tree *t, const struct decode_source *source,
+		   size_t raw_len);
+
+/*
+ * A leaf of that kind, whose payload begins with the id 300 of what `source`
+ * has, is refused if its id is not canonical, 0, or of nothing that is there,
+ * or if what follows is no frame.
+ */
+void check_id_and_frame(const struct decode_source *source,
+			enum glyph_type type, unsigned primitive);
+
 #endif

@@ -9,7 +9,6 @@
 #include "lib/tmpdir.h"
 #include "output.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -28,18 +27,6 @@ static const char *path_of(const char *name)
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir.path, name);
 	return path;
-}
-
-static size_t n_files(void)
-{
-	DIR *d = opendir(dir.path);
-	size_t n = 0;
-
-	ck_assert_ptr_nonnull(d);
-	while (readdir(d))
-		n++;
-	(void)closedir(d);
-	return n - 2;
 }
 
 static void put(const char *name, const char *text)
@@ -85,7 +72,7 @@ START_TEST(a_file_appears_when_it_is_whole)
 	ck_ok(output_finish(&o, NULL));
 	(void)umask(mask);
 	check_file("out", "hello world", 11);
-	ck_assert_uint_eq(n_files(), 1);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 1);
 	ck_ok(stat(path_of("out"), &st));
 	ck_assert_uint_eq(st.st_mode & 07777, 0640);
 	tmpdir_release(&dir);
@@ -111,9 +98,9 @@ START_TEST(an_abandoned_one_leaves_nothing)
 	tmpdir_init(&dir);
 	ck_ok(output_open(&o, path_of("out"), false));
 	ck_ok(output_write(&o, text("hello")));
-	ck_assert_uint_eq(n_files(), 1);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 1);
 	output_abandon(&o);
-	ck_assert_uint_eq(n_files(), 0);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 0);
 	output_abandon(&o); /* twice is once */
 	tmpdir_release(&dir);
 }
@@ -132,7 +119,7 @@ START_TEST(nothing_is_replaced_unless_told)
 	put("late", "theirs");
 	ck_rc(output_finish(&o, NULL), -EEXIST);
 	check_file("late", "theirs", 6);
-	ck_assert_uint_eq(n_files(), 2);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 2);
 	ck_ok(output_open(&o, path_of("out"), true));
 	ck_ok(output_write(&o, text("new")));
 	check_file("out", "old", 3);
@@ -142,7 +129,7 @@ START_TEST(nothing_is_replaced_unless_told)
 	ck_rc(output_open(&o, path_of("none/out"), true), -ENOENT);
 	ck_rc(output_open(&o, path_of("out/"), true), -EISDIR);
 	ck_rc(output_open(&o, path_of("other/"), false), -EISDIR);
-	ck_assert_uint_eq(n_files(), 2);
+	ck_assert_uint_eq(tmpdir_n_files(&dir), 2);
 	tmpdir_release(&dir);
 }
 END_TEST
@@ -296,7 +283,8 @@ static int end_by(int signal_number)
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0) {
 		if (output_open(&o, path_of("out"), false) < 0 ||
-		    output_write(&o, text("hello")) < 0 || n_files() != 1)
+		    output_write(&o, text("hello")) < 0 ||
+		    tmpdir_n_files(&dir) != 1)
 			_exit(1);
 		(void)raise(signal_number);
 		_exit(2);
@@ -318,7 +306,7 @@ START_TEST(signals_leave_nothing)
 		status = end_by(signals[i]);
 		ck_assert(WIFSIGNALED(status));
 		ck_assert_int_eq(WTERMSIG(status), signals[i]);
-		ck_assert_uint_eq(n_files(), 0);
+		ck_assert_uint_eq(tmpdir_n_files(&dir), 0);
 	}
 	/* One that is ignored stays ignored. */
 	(void)signal(SIGHUP, SIG_IGN);

@@ -101,6 +101,21 @@ void make_stream(struct store_sink *s, struct span raw, size_t frame_len)
 	ck_assert_uint_eq(totals.stored_len, s->out.len);
 }
 
+void stream_sample_init(struct stream_sample *s, size_t raw_len)
+{
+	s->raw = mixed_bytes(raw_len);
+	store_init(&s->stream);
+	store_init(&s->out);
+	make_stream(&s->stream, span_of(s->raw, raw_len), SMALL_FRAME);
+}
+
+void stream_sample_release(struct stream_sample *s)
+{
+	store_release(&s->out);
+	store_release(&s->stream);
+	free(s->raw);
+}
+
 int unpack_bytes(struct store_sink *s, struct span stream, bool lenient,
 		 struct unpack_totals *ret)
 {

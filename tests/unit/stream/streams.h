@@ -35,6 +35,18 @@ uint8_t *mixed_bytes(size_t len);
 /* Packs `raw` with frames of `frame_len` bytes into s->out, with one worker. */
 void make_stream(struct store_sink *s, struct span raw, size_t frame_len);
 
+/* Bytes, their stream, and what is made of it again. */
+struct stream_sample {
+	uint8_t *raw;
+	struct store_sink stream;
+	struct store_sink out;
+	struct unpack_totals totals; /* of unpacking it */
+};
+
+/* `raw_len` mixed bytes in small frames. */
+void stream_sample_init(struct stream_sample *s, size_t raw_len);
+void stream_sample_release(struct stream_sample *s);
+
 /* Unpacks with one worker. */
 int unpack_bytes(struct store_sink *s, struct span stream, bool lenient,
 		 struct unpack_totals *ret);

@@ -16,28 +16,7 @@ static const struct stream_head head = {
 	.frame_max = SMALL_FRAME,
 };
 
-struct sample {
-	uint8_t *raw;
-	struct store_sink stream;
-	struct store_sink out;
-};
-
-static void sample_init(struct sample *s)
-{
-	s->raw = mixed_bytes(RAW_LEN);
-	store_init(&s->stream);
-	store_init(&s->out);
-	make_stream(&s->stream, span_of(s->raw, RAW_LEN), SMALL_FRAME);
-}
-
-static void sample_release(struct sample *s)
-{
-	store_release(&s->out);
-	store_release(&s->stream);
-	free(s->raw);
-}
-
-static struct span frame(const struct sample *s, size_t n)
+static struct span frame(const struct stream_sample *s, size_t n)
 {
 	size_t len;
 	size_t off = record_at(buffer_span(&s->stream.out), n, &len);
@@ -46,7 +25,7 @@ static struct span frame(const struct sample *s, size_t n)
 }
 
 /* Frames `first`..`last`, but for `left_out`. */
-static int thaw(struct sample *s, const struct thaw_options *how,
+static int thaw(struct stream_sample *s, const struct thaw_options *how,
 		const size_t frames[3], struct thaw_totals *ret)
 {
 	struct thaw_options options = *how;
@@ -86,11 +65,11 @@ START_TEST(a_range_is_cut_out)
 		{ 100, 100 },
 	};
 	struct thaw_totals totals;
-	struct sample s;
+	struct stream_sample s;
 	uint64_t from, to;
 	size_t i;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (i = 0; i < ARRAY_LEN(ranges); i++) {
 		const struct thaw_options how = { .from = ranges[i][0],
 						  .to = ranges[i][1] };
@@ -105,7 +84,7 @@ START_TEST(a_range_is_cut_out)
 			ck_assert_mem_eq(s.out.out.data, s.raw + from,
 					 to - from);
 	}
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -113,9 +92,9 @@ START_TEST(gaps_are_filled_and_told)
 {
 	const struct thaw_options how = { .lenient = true, .to = UINT64_MAX };
 	struct thaw_totals totals;
-	struct sample s;
+	struct stream_sample s;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	memset(s.raw, 0, SMALL_FRAME);
 	memset(s.raw + (size_t)3 * SMALL_FRAME, 0, SMALL_FRAME);
 	memset(s.raw + (size_t)5 * SMALL_FRAME, 0, SMALL_FRAME);
@@ -128,7 +107,7 @@ START_TEST(gaps_are_filled_and_told)
 	ck_assert_uint_eq(totals.n_missing, 3);
 	ck_assert_uint_eq(totals.missing_len, 3 * SMALL_FRAME);
 	ck_assert_uint_eq(totals.n_frames, 3);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -137,10 +116,10 @@ START_TEST(a_frame_that_is_bad_inside)
 {
 	struct thaw_options how = { .to = UINT64_MAX };
 	struct thaw_totals totals = { .n_frames = 9 };
-	struct sample s;
+	struct stream_sample s;
 	uint8_t *bytes;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	bytes = s.stream.out.data +
 		(frame(&s, 2).ptr - (const uint8_t *)s.stream.out.data);
 	bytes[frame(&s, 2).len - 1] ^= 1;
@@ -152,7 +131,7 @@ START_TEST(a_frame_that_is_bad_inside)
 	ck_assert_uint_eq(s.out.n_missing, 1);
 	ck_assert_uint_eq(s.out.missing[0][0], 2 * SMALL_FRAME);
 	ck_assert_uint_eq(s.out.out.len, RAW_LEN);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -160,10 +139,10 @@ START_TEST(failures_of_the_sink_are_told)
 {
 	struct thaw_options how = { .to = UINT64_MAX };
 	struct thaw_totals totals;
-	struct sample s;
+	struct stream_sample s;
 	unsigned n;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (n = 1; n <= N_FRAMES; n++) {
 		s.out.n_calls = 0;
 		s.out.fail_at = n;
@@ -171,7 +150,7 @@ START_TEST(failures_of_the_sink_are_told)
 		how.lenient = n % 2 == 0;
 		ck_rc(thaw(&s, &how, (size_t[]){ 0, 5, 99 }, &totals), -EPIPE);
 	}
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 

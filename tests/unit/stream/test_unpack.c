@@ -13,29 +13,7 @@
 
 enum { N_FRAMES = 4, RAW_LEN = N_FRAMES * SMALL_FRAME - 1000 };
 
-struct sample {
-	uint8_t *raw;
-	struct store_sink stream;
-	struct store_sink out;
-	struct unpack_totals totals;
-};
-
-static void sample_init(struct sample *s)
-{
-	s->raw = mixed_bytes(RAW_LEN);
-	store_init(&s->stream);
-	store_init(&s->out);
-	make_stream(&s->stream, span_of(s->raw, RAW_LEN), SMALL_FRAME);
-}
-
-static void sample_release(struct sample *s)
-{
-	store_release(&s->out);
-	store_release(&s->stream);
-	free(s->raw);
-}
-
-static int unpack_len(struct sample *s, size_t len, bool lenient)
+static int unpack_len(struct stream_sample *s, size_t len, bool lenient)
 {
 	buffer_clear(&s->out.out);
 	s->out.n_missing = 0;
@@ -43,7 +21,7 @@ static int unpack_len(struct sample *s, size_t len, bool lenient)
 			    &s->totals);
 }
 
-static int unpack_all(struct sample *s, bool lenient)
+static int unpack_all(struct stream_sample *s, bool lenient)
 {
 	return unpack_len(s, s->stream.out.len, lenient);
 }
@@ -56,7 +34,7 @@ static bool all_zero(const uint8_t *bytes, size_t len)
 }
 
 /* Whether what came out is right but for what is missing, which is 0. */
-static bool is_right(const struct sample *s)
+static bool is_right(const struct stream_sample *s)
 {
 	const struct store_sink *out = &s->out;
 	uint64_t pos = 0;
@@ -78,7 +56,7 @@ static bool is_right(const struct sample *s)
 					      out->out.len - pos) == 0);
 }
 
-static void check_salvaged(const struct sample *s)
+static void check_salvaged(const struct stream_sample *s)
 {
 	uint64_t missing_len = 0;
 	size_t i;
@@ -92,7 +70,7 @@ static void check_salvaged(const struct sample *s)
 }
 
 /* How many frames are whole in the first `len` bytes. */
-static size_t n_whole(const struct sample *s, size_t len)
+static size_t n_whole(const struct stream_sample *s, size_t len)
 {
 	size_t payload_len;
 	size_t off;
@@ -108,10 +86,10 @@ static size_t n_whole(const struct sample *s, size_t len)
 
 START_TEST(cut_off_anywhere)
 {
-	struct sample s;
+	struct stream_sample s;
 	size_t len, n;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (len = 0; len < s.stream.out.len; len++) {
 		ck_rc(unpack_len(&s, len, false),
 		      len < STREAM_HEAD_LEN ? -EINVAL : -EUCLEAN);
@@ -125,7 +103,7 @@ START_TEST(cut_off_anywhere)
 		ck_assert(!s.totals.end_known);
 		check_salvaged(&s);
 	}
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -133,11 +111,11 @@ END_TEST
 START_TEST(every_byte_flipped)
 {
 	struct rng rng = rng_of(5);
-	struct sample s;
+	struct stream_sample s;
 	uint8_t was;
 	size_t at;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (at = 0; at < s.stream.out.len; at++) {
 		was = s.stream.out.data[at];
 		s.stream.out.data[at] ^= (uint8_t)(1 + rng_below(&rng, 255));
@@ -151,7 +129,7 @@ START_TEST(every_byte_flipped)
 	ck_ok(unpack_all(&s, false));
 	check_salvaged(&s);
 	ck_assert_uint_eq(s.out.out.len, RAW_LEN);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -178,10 +156,10 @@ START_TEST(whole_stretches_are_gone)
 {
 	struct rng rng = rng_of(9);
 	struct store_sink whole;
-	struct sample s;
+	struct stream_sample s;
 	size_t at, len, i;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	store_init(&whole);
 	ck_ok(buffer_append(&whole.out, buffer_span(&s.stream.out)));
 	for (i = 0; i < 600; i++) {
@@ -194,30 +172,30 @@ START_TEST(whole_stretches_are_gone)
 			check_salvaged(&s);
 	}
 	store_release(&whole);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
 START_TEST(salvage_of_a_whole_stream_misses_nothing)
 {
-	struct sample s;
+	struct stream_sample s;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	ck_ok(unpack_all(&s, true));
 	check_salvaged(&s);
 	ck_assert_uint_eq(s.out.out.len, RAW_LEN);
 	ck_assert_uint_eq(s.totals.n_missing, 0);
 	ck_assert(s.totals.end_known);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
 START_TEST(salvage_lists_what_is_missing)
 {
-	struct sample s;
+	struct stream_sample s;
 	size_t n, off;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (n = 0; n < N_FRAMES; n++) {
 		off = record_at(buffer_span(&s.stream.out), n, NULL);
 		s.stream.out.data[off + RECORD_HEADER_LEN] ^= 0x40;
@@ -231,7 +209,7 @@ START_TEST(salvage_lists_what_is_missing)
 		ck_assert_uint_eq(s.out.out.len, RAW_LEN);
 		s.stream.out.data[off + RECORD_HEADER_LEN] ^= 0x40;
 	}
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -258,10 +236,10 @@ START_TEST(lies_are_found)
 		{ 5, END_ROOT_LEVEL_OFF },
 		{ 5, END_ZERO_OFF },
 	};
-	struct sample s;
+	struct stream_sample s;
 	size_t off, i;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (i = 0; i < ARRAY_LEN(lies); i++) {
 		off = record_at(buffer_span(&s.stream.out), lies[i].record,
 				NULL);
@@ -272,7 +250,7 @@ START_TEST(lies_are_found)
 		mend_record(s.stream.out.data, off);
 	}
 	ck_ok(unpack_all(&s, false));
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
@@ -281,11 +259,11 @@ START_TEST(order_is_checked)
 {
 	static const size_t swaps[][2] = { { 0, 1 }, { 3, 4 }, { 4, 5 } };
 	struct store_sink swapped;
-	struct sample s;
+	struct stream_sample s;
 	size_t order[6];
 	size_t i, n, off, end, payload_len;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	for (i = 0; i < ARRAY_LEN(swaps); i++) {
 		store_init(&swapped);
 		for (n = 0; n < ARRAY_LEN(order); n++)
@@ -310,20 +288,20 @@ START_TEST(order_is_checked)
 		      -EUCLEAN);
 		store_release(&swapped);
 	}
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
 /* A frame that claims to be far away is not believed. */
 START_TEST(salvage_fills_no_gap_without_reason)
 {
-	struct sample s;
+	struct stream_sample s;
 	struct frame_chunk chunk = { .id = UINT64_C(1) << 60,
 				     .len = SMALL_FRAME };
 	uint8_t table[64];
 	size_t off, len, old_len;
 
-	sample_init(&s);
+	stream_sample_init(&s, RAW_LEN);
 	off = record_at(buffer_span(&s.stream.out), 0, &old_len);
 	ck_assert_uint_gt(old_len, sizeof(table));
 	len = frame_table_put(&chunk, 1, table);
@@ -340,7 +318,7 @@ START_TEST(salvage_fills_no_gap_without_reason)
 	ck_ok(unpack_all(&s, true));
 	check_salvaged(&s);
 	ck_assert(!s.totals.end_known);
-	sample_release(&s);
+	stream_sample_release(&s);
 }
 END_TEST
 
