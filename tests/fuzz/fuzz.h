@@ -5,10 +5,19 @@
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 enum { FUZZ_SEED_MAX = 65536 };
+
+/* A promise, to the target or by it. */
+static inline void must(bool ok)
+{
+	if (!ok)
+		abort();
+}
 
 /* Feeds one input to the code under test; aborts when a promise is broken.
  * Returns 0. */

@@ -8,16 +8,12 @@
  *                   which every chunk but 1 is that base, and 1 is missing
  *     an odd mode:  bytes to encode against the base with effort mode / 2
  */
+#include "fuzz/codec.h"
 #include "fuzz/fuzz.h"
 
 #include "base/bytes.h"
-#include "base/report.h"
-#include "codec/decode.h"
-#include "codec/encode.h"
 #include "codec/glyph_format.h"
 #include "codec/sketch.h"
-
-#include <stdlib.h>
 
 enum {
 	HEAD_LEN = 3,
@@ -26,24 +22,6 @@ enum {
 	PRESENT = 2,
 	SAMPLE_LEN = 6000,
 };
-
-static struct encoder *encoder;
-static struct decoder *decoder;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void set_up(void)
-{
-	if (encoder)
-		return;
-	report_silence(true);
-	must(encoder_new(&encoder) == 0);
-	must(decoder_new(&decoder) == 0);
-}
 
 static int find_base(void *ctx, uint64_t chunk, struct span *ret)
 {
@@ -71,27 +49,12 @@ static void check_walk(struct span glyphs)
 	must(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
 }
 
-/* Twice the same over different old contents. The sanitizer watches the ends
- * of base and output. */
 static void check_decode(struct span base, struct span glyphs, size_t raw_len)
 {
 	const struct decode_source source = { .ctx = &base, .base = find_base };
-	uint8_t *out = malloc(raw_len > 0 ? raw_len : 1);
-	uint8_t *again = malloc(raw_len + 1);
-	int rc;
 
-	must(out && again);
-	memset(out, 0, raw_len);
-	rc = decode_frame(decoder, glyphs, &source, out, raw_len);
-	must(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
-	memset(again, 0xff, raw_len + 1);
-	must(decode_frame(decoder, glyphs, &source, again, raw_len) == rc);
-	must(again[raw_len] == 0xff);
-	if (rc == 0)
-		must(memcmp(out, again, raw_len) == 0);
+	free(fuzz_decode(glyphs, &source, raw_len));
 	check_walk(glyphs);
-	free(out);
-	free(again);
 }
 
 static void check_sketch(struct span bytes)
@@ -115,12 +78,13 @@ static void check_round_trip(enum encode_effort effort, struct span base,
 	ssize_t n;
 
 	must(glyphs && out);
-	n = encode_delta(encoder, &b, raw, glyphs, cap);
+	n = encode_delta(fuzz_codec()->encoder, &b, raw, glyphs, cap);
 	must(n > 0 && (size_t)n <= cap);
-	must(decode_frame(decoder, span_of(glyphs, (size_t)n), &source, out,
-			  raw.len) == 0);
+	must(decode_frame(fuzz_codec()->decoder, span_of(glyphs, (size_t)n),
+			  &source, out, raw.len) == 0);
 	must(memcmp(out, raw.ptr, raw.len) == 0);
-	must(encode_delta(encoder, &b, raw, glyphs, (size_t)n / 2) == 0);
+	must(encode_delta(fuzz_codec()->encoder, &b, raw, glyphs,
+			  (size_t)n / 2) == 0);
 	check_sketch(raw);
 	free(glyphs);
 	free(out);
@@ -132,7 +96,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint8_t *tight;
 	size_t len;
 
-	set_up();
 	if (size < HEAD_LEN + 4)
 		return 0;
 	len = 1 + get_le16(data + 1) % (size - HEAD_LEN - 3);
@@ -184,8 +147,8 @@ static size_t put_tree(struct span base, unsigned n, uint32_t raw_len,
 		len = encode_concat(lens, n, dst);
 	for (i = 0; i < n; i++) {
 		sample(raw, raw_len, i + 1);
-		one = encode_delta(encoder, &b, span_of(raw, raw_len),
-				   dst + len, cap - len);
+		one = encode_delta(fuzz_codec()->encoder, &b,
+				   span_of(raw, raw_len), dst + len, cap - len);
 		must(one > 0);
 		len += (size_t)one;
 	}
@@ -200,7 +163,6 @@ int fuzz_seed(unsigned i, uint8_t *buf, size_t cap)
 	uint32_t raw_len = 3000;
 
 	must(cap >= FUZZ_SEED_MAX);
-	set_up();
 	buf[0] = 0;
 	put_le16(buf + 1, SAMPLE_LEN - 1);
 	sample(base, SAMPLE_LEN, 0);

@@ -6,17 +6,14 @@
  *     an even mode: three bytes, raw length; the rest is a tree to decode
  *     an odd mode:  bytes to encode with effort mode / 2, and to decode again
  */
+#include "fuzz/codec.h"
 #include "fuzz/fuzz.h"
 
 #include "base/bytes.h"
-#include "base/report.h"
-#include "codec/decode.h"
-#include "codec/encode.h"
 #include "codec/glyph.h"
 #include "codec/glyph_format.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 enum {
 	TREE_HEAD_LEN = 4,
@@ -27,73 +24,6 @@ enum {
 	KIND_LEN = 12000, /* of the samples for transforms */
 };
 
-static struct encoder *encoder;
-static struct decoder *decoder;
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
-static void set_up(void)
-{
-	if (encoder)
-		return;
-	report_silence(true);
-	must(encoder_new(&encoder) == 0);
-	must(decoder_new(&decoder) == 0);
-}
-
-/*
- * Any part of what decodes is the same as in the whole. Block by block libzstd is
- * stricter, though: no block may be longer than the window.
- */
-static void check_part(struct span glyphs, const uint8_t *whole, size_t raw_len)
-{
-	uint8_t *out = malloc(raw_len + 1);
-	const struct decode_part part = {
-		.dst = out,
-		.raw_len = raw_len,
-		.from = raw_len / 3,
-		.to = raw_len / 2 + 1,
-	};
-	int rc;
-
-	must(out);
-	rc = decode_part(decoder, glyphs, NULL, &part);
-	must(rc == 0 || rc == -EUCLEAN);
-	if (rc == 0)
-		must(memcmp(out + part.from, whole + part.from,
-			    part.to - part.from) == 0);
-	free(out);
-}
-
-/*
- * What decodes makes every byte: twice the same over different old contents.
- * The sanitizer watches the ends of `out`.
- */
-static void check_decode(struct span glyphs, size_t raw_len)
-{
-	uint8_t *out = malloc(raw_len > 0 ? raw_len : 1);
-	uint8_t *again = malloc(raw_len + 1);
-	int rc;
-
-	must(out && again);
-	memset(out, 0, raw_len);
-	rc = decode_frame(decoder, glyphs, NULL, out, raw_len);
-	must(rc == 0 || rc == -EUCLEAN || rc == -EOPNOTSUPP);
-	memset(again, 0xff, raw_len + 1);
-	must(decode_frame(decoder, glyphs, NULL, again, raw_len) == rc);
-	must(again[raw_len] == 0xff);
-	if (rc == 0) {
-		must(memcmp(out, again, raw_len) == 0);
-		check_part(glyphs, out, raw_len);
-	}
-	free(out);
-	free(again);
-}
-
 static void check_round_trip(enum encode_effort effort, struct span raw)
 {
 	uint8_t *glyphs = malloc(encode_bound(raw.len));
@@ -102,11 +32,11 @@ static void check_round_trip(enum encode_effort effort, struct span raw)
 	ssize_t n;
 
 	must(glyphs && out);
-	n = encode_frame(encoder, &request, raw, glyphs);
+	n = encode_frame(fuzz_codec()->encoder, &request, raw, glyphs);
 	must(n > 0 && (size_t)n <= encode_bound(raw.len));
 	must(encode_kind_of(span_of(glyphs, (size_t)n)) < ENCODE_N_KINDS);
-	must(decode_frame(decoder, span_of(glyphs, (size_t)n), NULL, out,
-			  raw.len) == 0);
+	must(decode_frame(fuzz_codec()->decoder, span_of(glyphs, (size_t)n),
+			  NULL, out, raw.len) == 0);
 	must(memcmp(out, raw.ptr, raw.len) == 0);
 	free(glyphs);
 	free(out);
@@ -114,13 +44,12 @@ static void check_round_trip(enum encode_effort effort, struct span raw)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	set_up();
 	if (size <= TREE_HEAD_LEN)
 		return 0;
 	if (data[0] % 2 == 0)
-		check_decode(
+		free(fuzz_decode(
 			span_of(data + TREE_HEAD_LEN, size - TREE_HEAD_LEN),
-			get_le32(data) >> 8 & RAW_MASK);
+			NULL, get_le32(data) >> 8 & RAW_MASK));
 	else
 		check_round_trip((enum encode_effort)(data[0] / 2 % N_EFFORTS),
 				 span_of(data + 1, size - 1));
@@ -145,7 +74,8 @@ static size_t put_frame(enum encode_effort effort, size_t raw_len, uint8_t *dst)
 	ssize_t n;
 
 	sample(raw, raw_len);
-	n = encode_frame(encoder, &request, span_of(raw, raw_len), dst);
+	n = encode_frame(fuzz_codec()->encoder, &request, span_of(raw, raw_len),
+			 dst);
 	must(n > 0);
 	return (size_t)n;
 }
@@ -239,7 +169,8 @@ static size_t put_transform(unsigned kind, uint8_t *dst, size_t *ret_raw_len)
 	ssize_t n;
 
 	sample_of(kind, raw);
-	n = encode_frame(encoder, &request, span_of(raw, KIND_LEN), dst);
+	n = encode_frame(fuzz_codec()->encoder, &request,
+			 span_of(raw, KIND_LEN), dst);
 	must(n > 0);
 	must(encode_kind_of(span_of(dst, (size_t)n)) == kinds[kind]);
 	*ret_raw_len = KIND_LEN;
@@ -255,7 +186,6 @@ int fuzz_seed(unsigned i, uint8_t *buf, size_t cap)
 	size_t len;
 
 	must(cap >= FUZZ_SEED_MAX);
-	set_up();
 	if (i < N_EFFORTS) {
 		len = put_frame((enum encode_effort)i, raw_len, tree);
 	} else if (i == N_EFFORTS) {

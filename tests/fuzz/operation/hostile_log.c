@@ -4,6 +4,7 @@
 
 #include "base/hash.h"
 #include "codec/encode.h"
+#include "fuzz/fuzz.h"
 #include "lib/rng.h"
 #include "store/log.h"
 #include "store/ops.h"
@@ -29,12 +30,6 @@ static struct bank_frame frame = {
 	.chunks = chunks,
 	.n_chunks = HOSTILE_CHUNKS,
 };
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 void hostile_log_init(void)
 {

@@ -32,7 +32,6 @@
 
 #include <dirent.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,12 +55,6 @@ int fdatasync(int fildes)
 {
 	(void)fildes;
 	return 0;
-}
-
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static void clean_up(void)

@@ -22,12 +22,6 @@ enum mode { MODE_HEADER, MODE_FIND, MODE_COMMIT, MODE_FRAME };
 
 enum { VERIFY_MAX = 64 << 10 };
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static void seal(uint8_t *header)
 {
 	put_le64(header + REC_HEADER_HASH_OFF,

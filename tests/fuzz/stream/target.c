@@ -40,12 +40,6 @@ struct told {
 	uint64_t hash;
 };
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static int take_bytes(void *ctx, struct span bytes)
 {
 	struct told *t = ctx;

@@ -23,12 +23,6 @@ enum mode { MODE_TEXT, MODE_BODY, MODE_SEGMENT, MODE_NAME, N_MODES };
 
 enum { CHECKSUM_LINE_LEN = 27 };
 
-static void must(bool ok)
-{
-	if (!ok)
-		abort();
-}
-
 static bool same(const struct superblock *a, const struct superblock *b)
 {
 	return memcmp(a->uuid, b->uuid, sizeof(a->uuid)) == 0 &&
