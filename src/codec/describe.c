@@ -6,8 +6,6 @@
 #include "codec/glyph.h"
 #include "codec/primitive.h"
 
-#include <stdio.h>
-
 struct writer {
 	struct description *d;
 	size_t len;
