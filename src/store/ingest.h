@@ -71,6 +71,10 @@ void ingest_submit(struct parcel *p);
 /* Does the work on this thread. */
 void ingest_run(struct parcel *p);
 
+/* Whether the queue has become rather full and not run empty since: what can
+ * wait should. A hint. */
+bool ingest_pressed(struct store *s);
+
 /* Waits until no parcel is in flight. */
 void ingest_drain(struct store *s);
 

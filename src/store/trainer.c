@@ -9,6 +9,7 @@
 #include "store/trainer.h"
 
 #include "store/chunk.h"
+#include "store/ingest.h"
 #include "store/lesson.h"
 #include "store/library.h"
 #include "store/sampler.h"
@@ -227,6 +228,10 @@ void trainer_tick(struct trainer *t)
 {
 	size_t i;
 
+	/* In a burst all would wait for the processors that a lesson takes, and
+	 * what is encoded in a hurry uses no codebook. */
+	if (ingest_pressed(t->s))
+		return;
 	if (!atomic_exchange(&t->any_due, false) || begin_threads(t) < 0)
 		return;
 	for (i = 0; i < CONTENT_N_CLASSES; i++) {

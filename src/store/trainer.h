@@ -25,7 +25,8 @@ void trainer_free(struct trainer *t);
 void trainer_see(struct trainer *t, enum content_class class,
 		 const struct frame_place *place, size_t raw_len);
 
-/* Begins lessons that are due. Housekeeping's thread only. */
+/* Begins lessons that are due, unless ingest is pressed: they would take the
+ * processors that writers wait for. Housekeeping's thread only. */
 void trainer_tick(struct trainer *t);
 
 /* How a lesson ended. */

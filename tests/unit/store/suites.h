@@ -17,6 +17,7 @@ Suite *suite_db(void);
 Suite *suite_deltas(void);
 Suite *suite_fault(void);
 Suite *suite_index(void);
+Suite *suite_ingest(void);
 Suite *suite_library(void);
 Suite *suite_log(void);
 Suite *suite_move(void);
