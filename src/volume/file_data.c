@@ -26,7 +26,7 @@ void file_data_free(struct file_data *d)
 {
 	if (!d)
 		return;
-	file_data_drop_leaves(d);
+	file_data_drop_leaves(d, 0, UINT64_MAX);
 	sync_cond_release(&d->settled);
 	free(d->dirty.list);
 	free(d->flights);
@@ -47,61 +47,108 @@ uint64_t file_data_len(const struct file_data *d)
 	return len;
 }
 
-void file_data_drop_leaves(struct file_data *d)
+/* ---- leaves ------------------------------------------------------------------ */
+
+/* Index of the first leaf that begins after `off`. */
+static size_t leaves_search(const struct file_data *d, uint64_t off)
 {
+	size_t low = 0;
+	size_t high = d->n_leaves;
+
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+
+		if (d->leaves[mid]->from <= off)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+void file_data_drop_leaves(struct file_data *d, uint64_t from, uint64_t to)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; d && i < d->n_leaves; i++) {
+		struct leaf *leaf = d->leaves[i];
+
+		if (leaf->from < to && from < leaf->to)
+			leaf_put(leaf);
+		else
+			d->leaves[n++] = leaf;
+	}
 	if (!d)
 		return;
-	for (size_t i = 0; i < DATA_LEAVES; i++) {
-		leaf_put(d->leaves[i]);
-		d->leaves[i] = NULL;
+	d->n_leaves = n;
+	if (n == 0) {
+		free(d->leaves);
+		d->leaves = NULL;
+		d->cap_leaves = 0;
 	}
 }
 
 struct leaf *file_data_leaf(const struct file_data *d, uint64_t file_off)
 {
-	for (size_t i = 0; i < DATA_LEAVES; i++) {
-		struct leaf *leaf = d->leaves[i];
+	size_t i = leaves_search(d, file_off);
 
-		if (leaf && leaf->from <= file_off && file_off < leaf->to)
-			return leaf_get(leaf);
+	if (i == 0 || file_off >= d->leaves[i - 1]->to)
+		return NULL;
+	return leaf_get(d->leaves[i - 1]);
+}
+
+/* Makes room for one more leaf. */
+static bool grow_leaves(struct file_data *d)
+{
+	size_t cap = d->cap_leaves ? 2 * d->cap_leaves : 2;
+	struct leaf **list;
+
+	if (d->n_leaves < d->cap_leaves)
+		return true;
+	list = realloc(d->leaves, cap * sizeof(struct leaf *));
+	if (!list)
+		return false;
+	d->leaves = list;
+	d->cap_leaves = cap;
+	return true;
+}
+
+void file_data_keep_leaf(struct volume *v, struct inode *inode,
+			 struct leaf *leaf)
+{
+	struct file_data *d = inode->data;
+	const struct kept_leaf kept = { inode->ino, leaf->from };
+	size_t i = leaves_search(d, leaf->from);
+
+	/* Two threads may have fetched the same one. */
+	if ((i > 0 && d->leaves[i - 1]->from == leaf->from) || !grow_leaves(d))
+		return;
+	if ((leaf->n > LEAF_SMALL || d->n_leaves > 0) &&
+	    !leaf_ring_add(&v->leaf_ring, &kept))
+		return;
+	memmove(d->leaves + i + 1, d->leaves + i,
+		(d->n_leaves - i) * sizeof(struct leaf *));
+	d->leaves[i] = leaf_get(leaf);
+	d->n_leaves++;
+}
+
+void file_data_leaves_kept(struct volume *v)
+{
+	struct kept_leaf old;
+
+	while (leaf_ring_pop(&v->leaf_ring, &old)) {
+		struct inode *inode = inode_peek(v, old.ino);
+
+		if (!inode)
+			continue;
+		sync_lock(&inode->lock);
+		file_data_drop_leaves(inode->data, old.from, old.from + 1);
+		sync_unlock(&inode->lock);
+		inode_put(v, inode);
 	}
-	return NULL;
 }
 
-void file_data_keep_leaf(struct file_data *d, struct leaf *leaf)
-{
-	unsigned slot = d->next_leaf++ % DATA_LEAVES;
-
-	leaf_put(d->leaves[slot]);
-	d->leaves[slot] = leaf_get(leaf);
-}
-
-static bool has_large_leaf(const struct file_data *d)
-{
-	for (size_t i = 0; d && i < DATA_LEAVES; i++)
-		if (d->leaves[i] && d->leaves[i]->n > LEAF_SMALL)
-			return true;
-	return false;
-}
-
-void file_data_leaves_kept(struct volume *v, struct inode *inode)
-{
-	struct inode *victim;
-	bool large;
-
-	sync_lock(&inode->lock);
-	large = has_large_leaf(inode->data);
-	sync_unlock(&inode->lock);
-	if (!large)
-		return;
-	victim = inode_peek(v, leaf_ring_add(&v->leaf_ring, inode->ino));
-	if (!victim)
-		return;
-	sync_lock(&victim->lock);
-	file_data_drop_leaves(victim->data);
-	sync_unlock(&victim->lock);
-	inode_put(v, victim);
-}
+/* ---- flights ----------------------------------------------------------------- */
 
 size_t flights_search(const struct file_data *d, uint64_t off)
 {
@@ -232,7 +279,7 @@ void file_data_cut(struct volume *v, struct inode *inode, uint64_t size)
 		(void)spans_drop(&d->dirty, flush_pool(v), size, UINT64_MAX);
 		flush_count(v, (int64_t)d->dirty.len - (int64_t)before);
 		d->goal_size = min_u64(d->goal_size, size);
-		file_data_drop_leaves(d);
+		file_data_drop_leaves(d, 0, UINT64_MAX);
 	}
 }
 

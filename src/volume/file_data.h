@@ -15,8 +15,6 @@
 
 struct parcel;
 
-enum { DATA_LEAVES = 4 /* kept for each file */ };
-
 /* Bytes in a parcel that is on its way into the log. */
 struct flight {
 	uint64_t off;
@@ -39,8 +37,11 @@ struct file_data {
 	uint64_t goal_size;
 	uint64_t goal_serial;
 
-	struct leaf *leaves[DATA_LEAVES]; /* a reference each, or NULL */
-	unsigned next_leaf;               /* to be replaced next */
+	/* Sorted by offset, a reference each; owned. What they tell is true;
+	 * their ranges may overlap. */
+	struct leaf **leaves;
+	size_t n_leaves;
+	size_t cap_leaves;
 
 	uint64_t hot_end;   /* where the newest write ended */
 	uint64_t read_end;  /* where the newest read ended */
@@ -56,18 +57,20 @@ struct file_data {
 /* The inode's data, made when there is none. -ENOMEM. Its lock is held. */
 int file_data_of(struct inode *inode, struct file_data **ret);
 
-/* NULL is fine. */
-void file_data_drop_leaves(struct file_data *d);
+/* Forgets the leaves that tell of [from, to). NULL is fine. */
+void file_data_drop_leaves(struct file_data *d, uint64_t from, uint64_t to);
 
 /* The leaf in memory that covers `file_off`, with a reference, or NULL. */
 struct leaf *file_data_leaf(const struct file_data *d, uint64_t file_off);
 
-/* Keeps `leaf` (takes its own reference). */
-void file_data_keep_leaf(struct file_data *d, struct leaf *leaf);
+/* Keeps `leaf` (takes its own reference), if there is memory and room for it.
+ * file_data_leaves_kept() has to follow. */
+void file_data_keep_leaf(struct volume *v, struct inode *inode,
+			 struct leaf *leaf);
 
-/* After leaves were kept, no lock held: if they are large, and too many inodes
- * keep such, the one that was first gives up its own. */
-void file_data_leaves_kept(struct volume *v, struct inode *inode);
+/* After leaves were kept, no lock held: if there are too many of them, those that
+ * came first are given up. */
+void file_data_leaves_kept(struct volume *v);
 
 /* Index of the first flight that ends after `off`; n_flights for none. */
 size_t flights_search(const struct file_data *d, uint64_t off);

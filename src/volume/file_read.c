@@ -339,7 +339,7 @@ static int add_next_leaf(struct reading *rd, struct file_data *d)
 	if (rc)
 		return rc;
 	sync_lock(&inode->lock);
-	file_data_keep_leaf(d, leaf);
+	file_data_keep_leaf(rd->v, inode, leaf);
 	sync_unlock(&inode->lock);
 	rd->loaded = true;
 	return add_leaf(rd, leaf);
@@ -360,8 +360,8 @@ static int load_moment(struct reading *rd, struct file_data *d)
 		sync_unlock(&rd->inode->lock);
 	}
 	index_unlock(rd->v->store);
-	if (!rc && rd->loaded)
-		file_data_leaves_kept(rd->v, rd->inode);
+	if (rd->loaded)
+		file_data_leaves_kept(rd->v);
 	return rc;
 }
 
@@ -411,10 +411,11 @@ static struct leaf *leaf_ahead(struct reading *rd, uint64_t off)
 	index_lock(rd->v->store);
 	if (filemap_leaf(rd->v, inode->ino, off, &leaf) == 0) {
 		sync_lock(&inode->lock);
-		file_data_keep_leaf(inode->data, leaf);
+		file_data_keep_leaf(rd->v, inode, leaf);
 		sync_unlock(&inode->lock);
 	}
 	index_unlock(rd->v->store);
+	file_data_leaves_kept(rd->v);
 	return leaf;
 }
 

@@ -501,14 +501,14 @@ static int parse_map(struct span body, struct map_range *range,
 }
 
 /* The inode's leaves in memory no longer tell what the table holds. */
-static void forget_leaves(struct volume *v, uint64_t ino)
+static void forget_leaves(struct volume *v, const struct map_range *range)
 {
-	struct inode *inode = inode_peek(v, ino);
+	struct inode *inode = inode_peek(v, range->ino);
 
 	if (!inode)
 		return;
 	sync_lock(&inode->lock);
-	file_data_drop_leaves(inode->data);
+	file_data_drop_leaves(inode->data, range->off, range->off + range->len);
 	sync_unlock(&inode->lock);
 	inode_put_indexed(v, inode);
 }
@@ -523,7 +523,7 @@ int filemap_apply(struct volume *v, struct span body)
 	if (!rc)
 		rc = change(v, &range, list, n);
 	if (!rc)
-		forget_leaves(v, range.ino);
+		forget_leaves(v, &range);
 	return rc;
 }
 

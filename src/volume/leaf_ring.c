@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* leaf_ring.c - which inodes keep large leaves. */
+/* leaf_ring.c - which leaves inodes keep. */
 #include "volume/leaf_ring.h"
+
+#include "base/bytes.h"
 
 void leaf_ring_init(struct leaf_ring *r)
 {
-	*r = (struct leaf_ring){ .next = 0 };
+	*r = (struct leaf_ring){ .n = 0 };
 	sync_mutex_init(&r->lock, RANK_LEAF);
 }
 
@@ -13,19 +15,31 @@ void leaf_ring_release(struct leaf_ring *r)
 	sync_mutex_release(&r->lock);
 }
 
-uint64_t leaf_ring_add(struct leaf_ring *r, uint64_t ino)
+bool leaf_ring_add(struct leaf_ring *r, const struct kept_leaf *leaf)
 {
-	uint64_t old = 0;
-	bool there = false;
+	const unsigned cap = ARRAY_LEN(r->kept);
+	bool room;
 
 	sync_lock(&r->lock);
-	for (unsigned i = 0; i < LEAF_RING_LEN && !there; i++)
-		there = r->inos[i] == ino;
-	if (!there) {
-		old = r->inos[r->next];
-		r->inos[r->next] = ino;
-		r->next = (r->next + 1) % LEAF_RING_LEN;
+	room = r->n < cap;
+	if (room)
+		r->kept[(r->first + r->n++) % cap] = *leaf;
+	sync_unlock(&r->lock);
+	return room;
+}
+
+bool leaf_ring_pop(struct leaf_ring *r, struct kept_leaf *ret)
+{
+	const unsigned cap = ARRAY_LEN(r->kept);
+	bool over;
+
+	sync_lock(&r->lock);
+	over = r->n > LEAF_RING_LEN;
+	if (over) {
+		*ret = r->kept[r->first];
+		r->first = (r->first + 1) % cap;
+		r->n--;
 	}
 	sync_unlock(&r->lock);
-	return old;
+	return over;
 }

@@ -117,27 +117,39 @@ START_TEST(truncated_while_read)
 }
 END_TEST
 
-static bool keeps_leaves(struct fixture *f, uint64_t ino)
+/* How many leaves the inode keeps, which are in order. */
+static size_t n_leaves(struct fixture *f, uint64_t ino)
 {
 	struct inode *inode = inode_peek(f->v, ino);
-	bool any = false;
+	size_t n = 0;
 
 	ck_assert(inode != NULL);
 	sync_lock(&inode->lock);
-	for (size_t i = 0; inode->data && i < DATA_LEAVES; i++)
-		any |= inode->data->leaves[i] != NULL;
+	if (inode->data)
+		n = inode->data->n_leaves;
+	for (size_t i = 1; i < n; i++)
+		ck_assert_uint_lt(inode->data->leaves[i - 1]->from,
+				  inode->data->leaves[i]->from);
 	sync_unlock(&inode->lock);
 	inode_put(f->v, inode);
-	return any;
+	return n;
 }
 
-START_TEST(few_inodes_keep_large_leaves)
+static void read_len(struct fixture *f, uint64_t ino, uint64_t off, size_t len)
+{
+	struct file_read r;
+
+	ck_ok(file_read(f->v, ino, off, len, &r));
+	ck_assert_uint_eq(r.len, len);
+	file_read_done(&r);
+}
+
+START_TEST(so_many_large_leaves_are_kept)
 {
 	enum { N = LEAF_RING_LEN + 20, N_EXTENTS = LEAF_SMALL + 1 };
 	uint64_t inos[N];
 	struct fixture f;
-	struct file_read r;
-	unsigned n_kept = 0;
+	size_t n_kept = 0;
 
 	fixture_init(&f);
 	for (unsigned i = 0; i < N; i++) {
@@ -148,14 +160,57 @@ START_TEST(few_inodes_keep_large_leaves)
 			ck_ok(file_allocate(f.v, inos[i], 0, 2 * k, 1));
 	}
 	for (unsigned i = 0; i < N; i++) {
-		ck_ok(file_read(f.v, inos[i], 0, 4096, &r));
-		ck_assert_uint_eq(r.len, 2 * N_EXTENTS - 1);
-		file_read_done(&r);
-		ck_assert(keeps_leaves(&f, inos[i]));
+		read_len(&f, inos[i], 0, 2 * N_EXTENTS - 1);
+		ck_assert_uint_eq(n_leaves(&f, inos[i]), 1);
 	}
 	for (unsigned i = 0; i < N; i++)
-		n_kept += keeps_leaves(&f, inos[i]);
+		n_kept += n_leaves(&f, inos[i]);
 	ck_assert_uint_eq(n_kept, LEAF_RING_LEN);
+	ck_assert_uint_eq(n_leaves(&f, inos[0]), 0);
+	fixture_release(&f);
+}
+END_TEST
+
+/* Also in any order, and small ones behind the first are counted. */
+START_TEST(so_many_leaves_of_one_file_are_kept)
+{
+	enum { N = LEAF_RING_LEN + 20, FAR = 1 << 20 };
+	struct fixture f;
+	uint64_t ino;
+
+	fixture_init(&f);
+	ino = make_file(&f, VOLUME_ROOT, "f");
+	/* Far behind each other: a row each. */
+	for (uint64_t i = 0; i < N; i++)
+		for (uint64_t k = 0; k < LEAF_EXTENTS_MAX; k++)
+			ck_ok(file_allocate(f.v, ino, 0, i * FAR + 2 * k, 1));
+	for (uint64_t i = N; i > 0; i--)
+		read_len(&f, ino, (i - 1) * FAR, 1);
+	ck_assert_uint_ge(n_leaves(&f, ino), LEAF_RING_LEN);
+	ck_assert_uint_le(n_leaves(&f, ino), LEAF_RING_LEN + 1);
+	fixture_release(&f);
+}
+END_TEST
+
+START_TEST(a_change_drops_the_leaves_that_it_touches)
+{
+	struct fixture f;
+	struct file_read r;
+	uint64_t ino;
+
+	fixture_init(&f);
+	ino = make_pieces(&f);
+	read_len(&f, ino, 0, LEN);
+	ck_assert_uint_eq(n_leaves(&f, ino), 3);
+	ck_ok(file_write(f.v, ino, LEN / 2, span_of("2", 1), 0));
+	ck_ok(file_fsync(f.v, ino));
+	ck_assert_uint_eq(n_leaves(&f, ino), 2);
+	ck_ok(file_read(f.v, ino, LEN / 2, 1, &r));
+	ck_assert_mem_eq(r.iov[0].iov_base, "2", 1);
+	file_read_done(&r);
+	ck_assert_uint_eq(n_leaves(&f, ino), 3);
+	truncate_it(&f, ino);
+	ck_assert_uint_eq(n_leaves(&f, ino), 0);
 	fixture_release(&f);
 }
 END_TEST
@@ -270,7 +325,9 @@ Suite *suite_file_read(void)
 	const TTest *const tests[] = {
 		overwritten_while_read,
 		truncated_while_read,
-		few_inodes_keep_large_leaves,
+		so_many_large_leaves_are_kept,
+		so_many_leaves_of_one_file_are_kept,
+		a_change_drops_the_leaves_that_it_touches,
 		reads_ahead_into_the_next_leaf,
 		reads_not_ahead_for_random_readers,
 	};
