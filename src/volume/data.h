@@ -59,7 +59,7 @@ bool file_data_busy(const struct file_data *d);
 uint64_t file_data_len(const struct file_data *d);
 
 /* The flusher: list of dirty inodes, the packer. */
-int flusher_new(struct volume *v, size_t dirty_len, struct flusher **ret);
+int flusher_new(size_t dirty_len, struct flusher **ret);
 void flusher_free(struct flusher *f);
 
 /* Hands data older than a second (all: all data) to ingest; with `all` returns

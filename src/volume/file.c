@@ -58,6 +58,8 @@ static int write_locked(struct volume *v, struct inode *inode, uint64_t off,
 	rc = file_data_of(inode, &d);
 	if (rc)
 		return rc;
+	if (off < d->scan.off + d->scan.len && d->scan.off < off + bytes.len)
+		d->scan = (struct chunk_scan){ .len = 0 };
 	before = d->dirty.len;
 	rc = spans_write(&d->dirty, flush_pool(v), off, bytes);
 	flush_count(v, (int64_t)d->dirty.len - (int64_t)before);

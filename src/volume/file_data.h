@@ -10,6 +10,7 @@
 #ifndef VOLUME_FILE_DATA_H
 #define VOLUME_FILE_DATA_H
 
+#include "stream/chunker.h"
 #include "volume/filemap.h"
 #include "volume/spans.h"
 
@@ -24,8 +25,17 @@ struct flight {
 	uint64_t serial; /* grows from 1 for each inode; flights_add() */
 };
 
+/* How far the chunk that begins at `off` has been looked at. */
+struct chunk_scan {
+	uint64_t off;
+	uint64_t len; /* of dirty bytes, none of them changed since */
+	bool ended;   /* they are the chunk */
+	struct chunker chunker;
+};
+
 struct file_data {
 	struct spans dirty;
+	struct chunk_scan scan;
 	struct flight *flights; /* sorted by offset, disjoint; owned */
 	size_t n_flights;
 	size_t cap_flights;

@@ -152,24 +152,28 @@ static bool is_full(const struct parcel *p, bool shared)
 }
 
 /* Length of the chunk at the beginning of the run; 0: not known before more
- * bytes come. With `final` none will. */
-static size_t chunk_len(const struct spans *dirty, const struct run *run,
-			bool final)
+ * bytes come. With `final` none will. Looks at no byte twice. */
+static size_t chunk_len(struct file_data *d, const struct run *run, bool final)
 {
-	struct chunker c = { 0 };
-	uint64_t off = run->off;
+	struct chunk_scan *scan = &d->scan;
+	uint64_t off;
 
-	for (size_t i = spans_search(dirty, off); off < run->end; i++) {
-		const struct dirty_span *s = &dirty->list[i];
+	if (scan->off != run->off || scan->len > run->end - run->off)
+		*scan = (struct chunk_scan){ .off = run->off };
+	off = run->off + scan->len;
+	for (size_t i = spans_search(&d->dirty, off);
+	     !scan->ended && off < run->end; i++) {
+		const struct dirty_span *s = &d->dirty.list[i];
 		size_t len = (size_t)(min_u64(span_end(s), run->end) - off);
 		size_t cut = chunker_feed(
-			&c, span_of(span_bytes(s) + (off - s->off), len));
+			&scan->chunker,
+			span_of(span_bytes(s) + (off - s->off), len));
 
+		scan->ended = cut > 0;
 		off += cut > 0 ? cut : len;
-		if (cut > 0)
-			return (size_t)(off - run->off);
 	}
-	return final ? (size_t)(off - run->off) : 0;
+	scan->len = off - run->off;
+	return scan->ended || final ? (size_t)scan->len : 0;
 }
 
 /* Copies a chunk into the parcel: it is in flight. The inode gains a pin. */
@@ -206,7 +210,7 @@ static bool take_chunks(struct inode *inode, struct parcel *p, struct run *run,
 
 		if (is_full(p, shared))
 			return true;
-		len = chunk_len(&inode->data->dirty, run, final);
+		len = chunk_len(inode->data, run, final);
 		if (len == 0)
 			return false;
 		if (len > PARCEL_RAW_MAX - p->raw_len ||
@@ -266,10 +270,17 @@ static size_t dirty_len(struct inode *inode, bool *ret_alone)
 	sync_lock(&inode->lock);
 	*ret_alone = inode->image.policy != 0;
 	len = inode->data ? inode->data->dirty.len : 0;
-	if (inode->data && len == 0)
-		file_data_set_goal(inode);
 	sync_unlock(&inode->lock);
 	return len;
+}
+
+/* There was nothing to take off: as after the last take(). */
+static void set_goal(struct inode *inode)
+{
+	sync_lock(&inode->lock);
+	if (inode->data && inode->data->dirty.len == 0)
+		file_data_set_goal(inode);
+	sync_unlock(&inode->lock);
 }
 
 static int new_parcel(struct volume *v, bool may_wait, struct parcel **ret)
@@ -371,9 +382,11 @@ int flush_inode(struct volume *v, struct inode *inode, enum flush_mode mode)
 	size_t len = dirty_len(inode, &alone);
 	int rc = 0;
 
-	if (mode == FLUSH_ALL && len > 0 && len <= PACK_MAX && !alone)
+	if (len == 0)
+		set_goal(inode);
+	else if (mode == FLUSH_ALL && len <= PACK_MAX && !alone)
 		rc = pack(v, inode);
-	else if (len > 0)
+	else
 		rc = flush_parcels(v, inode, mode,
 				   mode == FLUSH_SYNC && len <= INTENT_MAX);
 	flusher_leave(v->flusher, phase);

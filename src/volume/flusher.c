@@ -15,11 +15,10 @@ enum {
 /* Dirty data is handed to ingest when it is so old. */
 #define AGE_NS ((uint64_t)1000000000)
 
-int flusher_new(struct volume *v, size_t dirty_len, struct flusher **ret)
+int flusher_new(size_t dirty_len, struct flusher **ret)
 {
 	struct flusher *f = calloc(1, sizeof(*f));
 
-	(void)v;
 	if (!f || pool_new(SPAN_MAX, POOL_KEEP, &f->pool)) {
 		free(f);
 		return -ENOMEM;

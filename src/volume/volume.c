@@ -167,7 +167,7 @@ static int new_volume(const struct volume_options *options, struct volume **ret)
 	if (!rc)
 		rc = filemap_new(v, &v->filemap);
 	if (!rc)
-		rc = flusher_new(v, options->dirty_len, &v->flusher);
+		rc = flusher_new(options->dirty_len, &v->flusher);
 	if (rc)
 		free_volume(v);
 	else

@@ -18,6 +18,7 @@ Suite *suite_file(void);
 Suite *suite_file_explain(void);
 Suite *suite_file_read(void);
 Suite *suite_file_threads(void);
+Suite *suite_flush(void);
 Suite *suite_filemap(void);
 Suite *suite_full(void);
 Suite *suite_inode(void);
