@@ -47,6 +47,7 @@ static void print_references(const char *piece)
 
 static void print_chunk(const char *piece)
 {
+	uint64_t n_chunks = number(piece, "frame_chunks");
 	char text[256] = "";
 
 	(void)printf("chunk %" PRIu64 " +%" PRIu64 ": ", number(piece, "chunk"),
@@ -60,11 +61,11 @@ static void print_chunk(const char *piece)
 		     number(piece, "nodes_stored"));
 	print_references(piece);
 	(void)printf("; frame %" PRIu64 ", %" PRIu64 " to %" PRIu64
-		     " bytes, %" PRIu64 " chunks, segment %" PRIu64 " @%" PRIu64
-		     "\n",
+		     " bytes, %" PRIu64 " chunk%s, segment %" PRIu64
+		     " @%" PRIu64 "\n",
 		     number(piece, "frame"), number(piece, "frame_raw"),
-		     number(piece, "frame_stored"),
-		     number(piece, "frame_chunks"), number(piece, "segment"),
+		     number(piece, "frame_stored"), n_chunks,
+		     n_chunks == 1 ? "" : "s", number(piece, "segment"),
 		     number(piece, "segment_offset"));
 }
 

@@ -62,10 +62,10 @@ static void print_usage(FILE *to)
 			  "A filesystem that stores what you write small.\n"
 			  "\n");
 	for (i = 0; i < ARRAY_LEN(commands); i++)
-		(void)fprintf(to, "  %-7s %-29s %s\n", commands[i]->name,
+		(void)fprintf(to, "  %-8s %-29s %s\n", commands[i]->name,
 			      commands[i]->synopsis, commands[i]->summary);
 	(void)fprintf(to,
-		      "  %-7s %-29s %s\n"
+		      "  %-8s %-29s %s\n"
 		      "\n"
 		      "sigmafs --version tells the version. "
 		      "The manual: sigmafs(1), sigmafs(7).\n",

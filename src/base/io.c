@@ -25,24 +25,35 @@ static int result_of(int rc)
 	return rc < 0 ? -errno : rc;
 }
 
-int io_open(int dirfd, const char *name, int flags, unsigned mode)
-{
-	int rc;
-
-	do {
-		rc = result_of(openat(dirfd, name,
-				      flags | O_CLOEXEC | O_NOFOLLOW,
-				      (mode_t)mode));
-	} while (rc == -EINTR);
-	return rc;
-}
-
 /* Linux has given the descriptor back even when it says EINTR. */
 int io_close(int fd)
 {
 	int rc = result_of(close(fd));
 
 	return rc == -EINTR ? 0 : rc;
+}
+
+static bool is_pipe(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
+/* O_NONBLOCK means nothing for a file. */
+int io_open(int dirfd, const char *name, int flags, unsigned mode)
+{
+	const int more = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK;
+	int rc;
+
+	do {
+		rc = result_of(openat(dirfd, name, flags | more, (mode_t)mode));
+	} while (rc == -EINTR);
+	if (rc >= 0 && is_pipe(rc)) {
+		(void)close(rc);
+		return corrupt("'%s' is a pipe", name);
+	}
+	return rc;
 }
 
 ssize_t io_pread(int fd, void *buf, size_t len, uint64_t file_off)

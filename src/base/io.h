@@ -14,7 +14,8 @@
 
 #include <sys/types.h>
 
-/* openat(2) with O_CLOEXEC|O_NOFOLLOW added. `dirfd` may be AT_FDCWD. */
+/* openat(2) with O_CLOEXEC|O_NOFOLLOW added. `dirfd` may be AT_FDCWD. Waits for
+ * nobody at the other end of a pipe: one is -EUCLEAN. */
 int io_open(int dirfd, const char *name, int flags, unsigned mode);
 int io_close(int fd);
 

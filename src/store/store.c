@@ -184,10 +184,14 @@ static int open_dir(struct store *s, const char *path)
 		rc = take_lock(s);
 	if (rc < 0)
 		return rc;
-	describe_self(s);
 	s->log_fd =
 		io_open(s->dir_fd, STORE_LOG_DIR, O_RDONLY | O_DIRECTORY, 0);
-	return s->log_fd < 0 ? s->log_fd : 0;
+	if (s->log_fd == -ENOENT)
+		return corrupt("'%s/" STORE_LOG_DIR "' is missing", s->path);
+	if (s->log_fd < 0)
+		return s->log_fd;
+	describe_self(s);
+	return 0;
 }
 
 static int make_parts(struct store *s)

@@ -145,6 +145,31 @@ test_cli_damaged_superblock()
 	refuses 4 "store' is damaged" "$SIGMAFS" check store
 }
 
+# Parts that are missing, or that nobody writes to.
+test_cli_odd_parts()
+{
+	local part status
+	mkdir mnt
+	for part in sigmafs.store lock log; do
+		"$SIGMAFS" mkfs -q store
+		rm -r "store/$part"
+		[[ $part == log ]] || mkfifo "store/$part"
+		refuses 32 "store' is damaged" timeout 20 "$SIGMAFS" mount \
+			store mnt
+		refuses 4 "store' is damaged" timeout 20 "$SIGMAFS" check store
+		rm -r store
+	done
+	"$SIGMAFS" mkfs -q store
+	rm store/index.db
+	mkfifo store/index.db
+	timeout 20 "$SIGMAFS" check store
+	rm store/log/*
+	mkfifo store/log/0000000001.seg
+	status=0
+	timeout 20 "$SIGMAFS" check store || status=$?
+	same 'status of check' "$status" 4
+}
+
 test_cli_no_permission()
 {
 	"$SIGMAFS" mkfs -q store

@@ -14,6 +14,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int make_file(const struct tmpdir *dir, const char *name)
@@ -48,6 +49,20 @@ START_TEST(open_follows_no_link)
 	ck_ok(io_close(make_file(&dir, "a")));
 	ck_ok(symlinkat("a", dir.fd, "link"));
 	ck_rc(io_open(dir.fd, "link", O_RDONLY, 0), -ELOOP);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(open_waits_for_no_pipe)
+{
+	struct tmpdir dir;
+
+	tmpdir_init(&dir);
+	ck_ok(mkfifoat(dir.fd, "pipe", 0600));
+	report_silence(true);
+	ck_rc(io_open(dir.fd, "pipe", O_RDONLY, 0), -EUCLEAN);
+	ck_rc(io_open(dir.fd, "pipe", O_RDWR, 0), -EUCLEAN);
+	report_silence(false);
 	tmpdir_release(&dir);
 }
 END_TEST
@@ -401,6 +416,7 @@ Suite *suite_io(void)
 	const TTest *const tests[] = {
 		open_says_why_not,
 		open_follows_no_link,
+		open_waits_for_no_pipe,
 		reads_end_at_the_end,
 		short_file_is_damage,
 		writes_leave_holes_and_grow,
