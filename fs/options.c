@@ -148,9 +148,10 @@ static const struct flag_def flag_defs[] = {
 	{ "remount", MS_REMOUNT, 0 },
 };
 
-/* For libfuse. */
+/* For libfuse. Not allow_root, which it checks in requests: the kernel asks us
+ * too little for that. */
 static const char *const passed[] = {
-	"allow_other", "allow_root", "auto_unmount", "default_permissions",
+	"allow_other", "auto_unmount", "default_permissions",
 };
 
 /* Without effect here, with a value or without. */
@@ -301,7 +302,7 @@ int options_parse(struct mount_options *o, const char *list, char *error)
  */
 static bool needs_checks(const struct mount_options *o, bool is_root)
 {
-	return (!is_root || strstr(o->passed, "allow_")) &&
+	return (!is_root || strstr(o->passed, "allow_other")) &&
 	       !strstr(o->passed, "default_permissions");
 }
 

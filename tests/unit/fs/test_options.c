@@ -104,6 +104,7 @@ START_TEST(names_what_it_refuses)
 	char list[600];
 
 	refused("nonsense", "'nonsense': unknown");
+	refused("allow_root", "'allow_root': unknown");
 	refused("ro,nonsense=4", "'nonsense': unknown");
 	refused("cache", "'cache': needs a size");
 	refused("cache=", "'cache': needs a size");
