@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* The child has ended without a word on the pipe: it has told why on stderr. */
 static int status_of_child(pid_t pid)
@@ -39,6 +41,16 @@ static int wait_for_child(pid_t pid, int fd)
 	return n == 1 ? 0 : status_of_child(pid);
 }
 
+static void close_others(int ready_fd)
+{
+	const unsigned first = STDERR_FILENO + 1;
+	unsigned ready = (unsigned)ready_fd;
+
+	if (ready > first)
+		(void)close_range(first, ready - 1, 0);
+	(void)close_range(ready + 1 > first ? ready + 1 : first, UINT_MAX, 0);
+}
+
 bool daemon_fork(struct daemon *d, int *ret_status)
 {
 	int ends[2];
@@ -53,6 +65,7 @@ bool daemon_fork(struct daemon *d, int *ret_status)
 	if (pid == 0) {
 		(void)close(ends[0]);
 		(void)setsid();
+		close_others(ends[1]);
 		d->ready_fd = ends[1];
 		return true;
 	}

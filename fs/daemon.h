@@ -3,7 +3,8 @@
  * daemon.h - going to the background, early, with a parent that waits.
  *
  * The child is made before it opens anything: neither threads nor SQLite nor
- * locks may travel across a fork.
+ * locks may travel across a fork. What the caller had open besides the standard
+ * streams is closed in it: it may be somebody's lock, or the end of a pipe.
  */
 #ifndef FS_DAEMON_H
 #define FS_DAEMON_H

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/report.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 static const struct command *const commands[] = {
@@ -129,10 +130,30 @@ static int run_main(int argc, char **argv)
 	return unknown("command", argv[1]);
 }
 
+/*
+ * A standard stream that is closed would be the next file that we open, and what
+ * is written to it would go there. In its place comes one that fails just as
+ * well.
+ */
+static bool fill_streams(void)
+{
+	static const int modes[] = { O_WRONLY, O_RDONLY, O_RDONLY };
+
+	for (int fd = 0; fd < (int)ARRAY_LEN(modes); fd++) {
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", modes[fd]) != fd)
+			return false;
+	}
+	return true;
+}
+
 int main(int argc, char **argv)
 {
-	int status = argc > 0 ? run_main(argc, argv) : STATUS_USAGE;
+	int status;
 
+	if (argc == 0 || !fill_streams())
+		return STATUS_USAGE;
+	status = run_main(argc, argv);
 	/* What we had to say may not have been written. */
 	if (fflush(stdout) != 0 || ferror(stdout) != 0) {
 		report_error("cannot write to the standard output");

@@ -158,6 +158,27 @@ test_mount_foreground()
 	finish
 }
 
+# Whatever is open when it is called, or is not.
+test_mount_odd_descriptors()
+{
+	"$SIGMAFS" mkfs -q store
+	mkdir mnt
+	exec 9>lock
+	flock -n 9
+	"$SIGMAFS" mount store mnt <&- >&- 2>&-
+	pids+=("$(holder_of store)")
+	exec 9>&-
+	flock -n lock true || fail 'the daemon keeps what it was given'
+	bytes 3000000 1 >mnt/file
+	"$SIGMAFS" umount mnt <&- >&- 2>&-
+	"$SIGMAFS" stat store >&- 2>err && fail 'told nobody, and is content'
+	grep -q 'cannot write to the standard output' err || fail "says: $(cat err)"
+	mount_at store mnt
+	bytes 3000000 1 | cmp - mnt/file
+	cd mnt
+	finish
+}
+
 test_mount_busy()
 {
 	start

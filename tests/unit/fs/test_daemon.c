@@ -50,6 +50,30 @@ START_TEST(a_failure_comes_through)
 }
 END_TEST
 
+/* A lock of the caller's would be held as long as the mount is there. */
+START_TEST(the_child_holds_on_to_nothing)
+{
+	struct daemon d;
+	int low = dup(STDERR_FILENO);
+	int high = fcntl(STDERR_FILENO, F_DUPFD, 900);
+	int status = 77;
+
+	ck_assert_int_ge(low, 0);
+	ck_assert_int_ge(high, 900);
+	if (daemon_fork(&d, &status)) {
+		if (fcntl(low, F_GETFD) >= 0 || fcntl(high, F_GETFD) >= 0 ||
+		    fcntl(STDERR_FILENO, F_GETFD) < 0)
+			_exit(5);
+		daemon_ready(&d);
+		_exit(0);
+	}
+	ck_assert_int_eq(status, 0);
+	ck_assert_int_ge(fcntl(low, F_GETFD), 0);
+	(void)close(low);
+	(void)close(high);
+}
+END_TEST
+
 START_TEST(staying_needs_nothing)
 {
 	struct daemon d;
@@ -67,6 +91,7 @@ Suite *suite_daemon(void)
 	const TTest *const tests[] = {
 		the_parent_waits,
 		a_failure_comes_through,
+		the_child_holds_on_to_nothing,
 		staying_needs_nothing,
 	};
 
