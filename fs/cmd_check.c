@@ -181,6 +181,9 @@ static int run(int argc, char **argv)
 	json_init(&c.json, JSON_LIMIT);
 	status = check(&c, argv[optind]);
 	json_release(&c.json);
+	/* main() says so; its status would mean something else. */
+	if (fflush(stdout) != 0 || ferror(stdout) != 0)
+		status |= CHECK_ERROR;
 	return status;
 }
 

@@ -161,6 +161,7 @@ test_mount_foreground()
 # Whatever is open when it is called, or is not.
 test_mount_odd_descriptors()
 {
+	local status
 	"$SIGMAFS" mkfs -q store
 	mkdir mnt
 	exec 9>lock
@@ -173,6 +174,9 @@ test_mount_odd_descriptors()
 	"$SIGMAFS" umount mnt <&- >&- 2>&-
 	"$SIGMAFS" stat store >&- 2>err && fail 'told nobody, and is content'
 	grep -q 'cannot write to the standard output' err || fail "says: $(cat err)"
+	status=0
+	"$SIGMAFS" check store >/dev/full || status=$?
+	same 'status of check' "$status" 8
 	mount_at store mnt
 	bytes 3000000 1 | cmp - mnt/file
 	cd mnt
