@@ -54,7 +54,7 @@ END_TEST
 START_TEST(the_child_holds_on_to_nothing)
 {
 	struct daemon d;
-	int low = dup(STDERR_FILENO);
+	int low = fcntl(STDERR_FILENO, F_DUPFD, 3);
 	int high = fcntl(STDERR_FILENO, F_DUPFD, 900);
 	int status = 77;
 

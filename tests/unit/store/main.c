@@ -15,7 +15,7 @@ int main(void)
 		suite_store,      suite_commit,  suite_replay,   suite_context,
 		suite_deltas,     suite_library, suite_sampler,  suite_rounds,
 		suite_checkpoint, suite_fault,   suite_chunk,    suite_index,
-		suite_move,       suite_db,      suite_ingest,    NULL,
+		suite_move,       suite_db,      suite_ingest,   NULL,
 	};
 
 	fault_skip_syncs(true); /* nobody pulls a real plug */
