@@ -63,7 +63,12 @@ static int map_run(struct volume *v, const struct parcel *p, size_t from,
 	return filemap_assign(v, &range, list, to - from, ret_allocated);
 }
 
-/* The flights of chunks [from, to) have landed, or are lost (rc). */
+/*
+ * The flights of chunks [from, to) have landed, or are lost (rc). Then the store
+ * takes no more changes, even if it was only for want of memory: bytes that were
+ * acknowledged are gone, readers see older ones, and whoever punches, copies or
+ * renames next would make that durable.
+ */
 static void land(struct parcel *p, size_t from, size_t to, int rc,
 		 int64_t allocated)
 {
