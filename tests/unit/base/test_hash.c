@@ -5,7 +5,10 @@
 #include "unit/base/suites.h"
 
 #include "base/hash.h"
+#include "lib/rng.h"
 #include "lib/suite.h"
+
+#include <xxhash.h>
 
 /* The values are part of the format on disk: they may never change. */
 START_TEST(known_values)
@@ -17,6 +20,23 @@ START_TEST(known_values)
 	ck_assert_uint_eq(hash64(span_of("sigmafs", 7), 1),
 			  UINT64_C(0xb7a28b5234a18717));
 	ck_assert_uint_eq(hash64_mix(1, 2), UINT64_C(0x1722dee50e00c79c));
+}
+END_TEST
+
+/* Whatever the processor has. */
+START_TEST(same_in_all_forms)
+{
+	static uint8_t bytes[70000];
+	struct rng rng = rng_of(3);
+	size_t len;
+
+	rng_fill(&rng, bytes, sizeof(bytes));
+	for (len = 0; len + 64 <= sizeof(bytes); len += 1 + len / 50) {
+		const uint8_t *at = bytes + len % 64;
+
+		ck_assert_uint_eq(hash64(span_of(at, len), len),
+				  XXH3_64bits_withSeed(at, len, len));
+	}
 }
 END_TEST
 
@@ -45,6 +65,7 @@ Suite *suite_hash(void)
 {
 	const TTest *const tests[] = {
 		known_values,
+		same_in_all_forms,
 		seed_length_and_content_count,
 		mixing_has_an_order,
 	};
