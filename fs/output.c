@@ -55,7 +55,8 @@ static void watch(const struct output *o)
 
 /* ---- opening -------------------------------------------------------------- */
 
-static int make_temporary(struct output *o)
+/* Makes a file that nobody has, and has signals remove it. */
+static int make_and_watch(struct output *o)
 {
 	uint32_t chance;
 	int rc;
@@ -74,6 +75,20 @@ static int make_temporary(struct output *o)
 	o->fd = rc;
 	watch(o);
 	return 0;
+}
+
+/* No signal comes between the two. */
+static int make_temporary(struct output *o)
+{
+	sigset_t all;
+	sigset_t old;
+	int rc;
+
+	(void)sigfillset(&all);
+	(void)sigprocmask(SIG_BLOCK, &all, &old);
+	rc = make_and_watch(o);
+	(void)sigprocmask(SIG_SETMASK, &old, NULL);
+	return rc;
 }
 
 /* `path` names a regular file, or nothing. */

@@ -426,8 +426,9 @@ static int write_similar(struct sketches *k, const struct entry *all, size_t n)
 	size_t i;
 	int rc = 0;
 
+	/* Hints: what there is no room for is forgotten. */
 	if (!rows)
-		return -ENOMEM;
+		return 0;
 	for (i = 0; i < n * SKETCH_N; i++) {
 		const struct entry *e = &all[i / SKETCH_N];
 		unsigned number = (unsigned)(i % SKETCH_N);
