@@ -281,23 +281,30 @@ static int check_frame(struct checking *c, const struct scan_record *rec)
 
 /* The row of a codebook, if it has not been retired. */
 static int check_codebook_row(struct checking *c, uint64_t id,
-			      const struct codebook_place *place)
+			      const struct scan_record *rec)
 {
 	struct codebook_row row = { .id = 0 };
 	int rc = library_next(c->s, id - 1, &row);
+	int same;
 
-	if (rc == 1 && row.id == id &&
-	    (row.place.segment != place->segment ||
-	     row.place.off != place->off))
+	if (rc < 0 || rc == 0 || row.id != id)
+		return rc < 0 ? rc : 0;
+	if (row.place.segment != c->number || row.place.off != rec->off)
 		check_finding(c->report,
 			      "codebook %llu is not where the index says",
 			      ull(id));
-	return rc < 0 ? rc : 0;
+	index_lock(c->s);
+	same = codebooks_hold(c->s->codebooks, id, rec->payload);
+	index_unlock(c->s);
+	if (same == 0)
+		check_finding(c->report,
+			      "codebook %llu: the index holds something else",
+			      ull(id));
+	return same < 0 ? same : 0;
 }
 
 static int check_codebook(struct checking *c, const struct scan_record *rec)
 {
-	const struct codebook_place place = { c->number, rec->off };
 	struct codebook *book = NULL;
 	uint64_t id;
 	int rc = codebook_record_open(c->x->decoder, rec->payload, &book);
@@ -314,7 +321,7 @@ static int check_codebook(struct checking *c, const struct scan_record *rec)
 	id = codebook_head(book)->id;
 	codebook_put(book);
 	rc = idmap_set(&c->books, id, 1);
-	return rc < 0 ? rc : check_codebook_row(c, id, &place);
+	return rc < 0 ? rc : check_codebook_row(c, id, rec);
 }
 
 /* Operations, or a part of a checkpoint. */

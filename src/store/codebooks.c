@@ -381,29 +381,60 @@ int codebooks_ref(struct codebooks *c, uint64_t id, int64_t delta)
 	return rc;
 }
 
+int codebooks_load_record(struct codebooks *c, uint64_t id, struct span payload,
+			  struct codebook **ret)
+{
+	struct codebook *b = NULL;
+	int rc = c->decoder ? 0 : decoder_new(&c->decoder);
+
+	if (rc == 0)
+		rc = codebook_record_open(c->decoder, payload, &b);
+	if (rc < 0)
+		return rc;
+	if (codebook_head(b)->id != id) {
+		codebook_put(b);
+		return corrupt("codebook %llu is another one",
+			       (unsigned long long)id);
+	}
+	keep(c, b);
+	*ret = b;
+	return 0;
+}
+
 int codebooks_load(struct codebooks *c, uint64_t id, struct codebook **ret)
 {
 	struct codebook *b = codebooks_find(c, id);
-	int rc = 0;
+	int rc;
 
-	if (!b && !c->decoder)
-		rc = decoder_new(&c->decoder);
-	if (!b && rc == 0) {
-		db_bind_u64(c->get, 0, id);
-		rc = db_step(c->get);
-		rc = rc == 0   ? -ENOENT
-		     : rc == 1 ? codebook_record_open(c->decoder,
-						      db_column_blob(c->get, 0),
-						      &b)
-			       : rc;
-		db_reset(c->get);
-		if (rc == 0)
-			keep(c, b);
+	if (b) {
+		*ret = b;
+		return 0;
 	}
-	if (rc < 0)
-		return rc;
-	*ret = b;
-	return 0;
+	db_bind_u64(c->get, 0, id);
+	rc = db_step(c->get);
+	if (rc == 0)
+		rc = -ENOENT;
+	else if (rc == 1)
+		rc = codebooks_load_record(c, id, db_column_blob(c->get, 0),
+					   ret);
+	db_reset(c->get);
+	return rc;
+}
+
+int codebooks_hold(struct codebooks *c, uint64_t id, struct span payload)
+{
+	struct span row;
+	int rc;
+
+	db_bind_u64(c->get, 0, id);
+	rc = db_step(c->get);
+	if (rc == 1) {
+		row = db_column_blob(c->get, 0);
+		rc = row.len == payload.len &&
+		     memcmp(row.ptr, payload.ptr, row.len) == 0;
+	}
+	db_reset(c->get);
+	return rc;
 }
 
 /* Copies a class's name, cut off where it is too long. */

@@ -63,6 +63,14 @@ uint64_t codebooks_newest(struct codebooks *c, enum content_class class);
 struct codebook *codebooks_find(struct codebooks *c, uint64_t id);
 int codebooks_load(struct codebooks *c, uint64_t id, struct codebook **ret);
 
+/* As codebooks_load(), out of the payload of its record. INDEX held. */
+int codebooks_load_record(struct codebooks *c, uint64_t id, struct span payload,
+			  struct codebook **ret);
+
+/* Whether the row of one holds the payload of its record: 1; 0: not, or there is
+ * no row. INDEX held. */
+int codebooks_hold(struct codebooks *c, uint64_t id, struct span payload);
+
 /* Lets go of those that nobody uses. */
 void codebooks_trim(struct codebooks *c);
 

@@ -10,6 +10,7 @@
 
 #include "base/varint.h"
 #include "store/ops.h"
+#include "store/scan.h"
 #include "store/state.h"
 #include "stream/codebook_record.h"
 
@@ -105,6 +106,47 @@ int library_publish(struct store *s, enum content_class class,
 	return rc;
 }
 
+/* What the record in the log at a row's place says. */
+static int load_record(struct store *s, const struct codebook_row *row,
+		       struct segment *segment, struct codebook **ret)
+{
+	struct scan_record rec = { .off = 0 };
+	struct scan scan;
+	int rc = scan_init(&scan, segment, row->place.off);
+
+	if (rc == 0)
+		rc = scan_next(&scan, &rec);
+	if (rc == 0 || (rc == 1 && rec.head.type != RECORD_CODEBOOK))
+		rc = -EUCLEAN;
+	if (rc == 1) {
+		index_lock(s);
+		rc = codebooks_load_record(s->codebooks, row->id, rec.payload,
+					   ret);
+		index_unlock(s);
+	}
+	scan_release(&scan);
+	return rc;
+}
+
+/* The row is damaged, but for its place. */
+static int load_from_log(struct store *s, uint64_t id, struct codebook **ret)
+{
+	struct codebook_row row = { .id = 0 };
+	struct segment *segment = NULL;
+	int rc = library_next(s, id - 1, &row);
+
+	if (rc < 0)
+		return rc;
+	if (rc == 0 || row.id != id)
+		return -ENOENT;
+	rc = segments_get(s->segments, row.place.segment, &segment);
+	if (rc < 0)
+		return rc == -ENOENT ? -EUCLEAN : rc;
+	rc = load_record(s, &row, segment, ret);
+	segments_put(s->segments, segment);
+	return rc;
+}
+
 int library_get(struct store *s, uint64_t id, struct codebook **ret)
 {
 	struct codebook *b = codebooks_find(s->codebooks, id);
@@ -114,6 +156,8 @@ int library_get(struct store *s, uint64_t id, struct codebook **ret)
 		index_lock(s);
 		rc = codebooks_load(s->codebooks, id, &b);
 		index_unlock(s);
+		if (scan_is_bad(rc))
+			rc = load_from_log(s, id, &b);
 	}
 	if (rc == 0)
 		*ret = b;

@@ -261,8 +261,51 @@ START_TEST(unused_and_superseded_is_retired)
 }
 END_TEST
 
+static uint8_t segment[16 << 20];
+
+/* Where the only CODEBOOK record is in a segment's bytes. */
+static size_t find_record(size_t len)
+{
+	size_t off;
+
+	for (off = 128; off + 48 < len; off += 8)
+		if (get_le32(segment + off) == RECORD_MAGIC &&
+		    segment[off + REC_TYPE_OFF] == RECORD_CODEBOOK)
+			return off;
+	ck_abort_msg("no codebook record");
+	return 0;
+}
+
+static void damage_record(void)
+{
+	size_t len = file_read(f.dir, SEGMENT_1, segment, sizeof(segment));
+	size_t off = find_record(len);
+
+	segment[off + RECORD_HEADER_LEN + 300] ^= 4;
+	file_write(f.dir, SEGMENT_1, span_of(segment, len));
+}
+
+static const char cut_payload[] = "UPDATE codebook SET payload = "
+				  "substr(payload, 1, length(payload) - 1)";
+
+/* The log has it, too. */
+START_TEST(damaged_row_is_made_good_by_the_log)
+{
+	struct codebook *b = NULL;
+
+	begin_learned();
+	fixture_reopen(&f);
+	run_sql(cut_payload);
+	ck_ok(library_get(f.toy.store, newest(), &b));
+	codebook_put(b);
+	expect_records(1, 1, N_LESSON + N_USED);
+	ck_assert_uint_eq(toy_check(&f.toy), 1);
+	fixture_end(&f);
+}
+END_TEST
+
 /* Reads of what uses it fail; everything else is there. */
-START_TEST(damaged_row_fails_what_uses_it)
+START_TEST(lost_codebook_fails_what_uses_it)
 {
 	struct codebook *b = NULL;
 	struct chunk_view v;
@@ -271,8 +314,8 @@ START_TEST(damaged_row_fails_what_uses_it)
 
 	begin_learned();
 	fixture_reopen(&f);
-	run_sql("UPDATE codebook SET payload = substr(payload, 1, "
-		"length(payload) - 1)");
+	run_sql(cut_payload);
+	damage_record();
 	rc = library_get(f.toy.store, newest(), &b);
 	ck_assert(rc == -EUCLEAN || rc == -EBADMSG);
 	ck_assert_int_eq(toy_get(&f.toy, 1 + N_LESSON, &row), 1);
@@ -291,28 +334,10 @@ START_TEST(damaged_row_fails_what_uses_it)
 }
 END_TEST
 
-static uint8_t segment[16 << 20];
-
-/* Where the only CODEBOOK record is in a segment's bytes. */
-static size_t find_record(size_t len)
-{
-	size_t off;
-
-	for (off = 128; off + 48 < len; off += 8)
-		if (get_le32(segment + off) == RECORD_MAGIC &&
-		    segment[off + REC_TYPE_OFF] == RECORD_CODEBOOK)
-			return off;
-	ck_abort_msg("no codebook record");
-	return 0;
-}
-
 START_TEST(damaged_record_is_found)
 {
-	const char *name = SEGMENT_1;
 	struct chunk_view v;
 	struct toy_row row;
-	size_t off;
-	size_t len;
 
 	begin_learned();
 	/* A commit that proves that the record was on disk. */
@@ -320,10 +345,7 @@ START_TEST(damaged_record_is_found)
 	put_records(1, 900, 1);
 	fixture_sync(&f);
 	ck_ok(toy_close(&f.toy));
-	len = file_read(f.dir, name, segment, sizeof(segment));
-	off = find_record(len);
-	segment[off + RECORD_HEADER_LEN + 300] ^= 4;
-	file_write(f.dir, name, span_of(segment, len));
+	damage_record();
 	/* The index has it, too. */
 	ck_ok(toy_open(&f.toy, f.dir));
 	expect_records(1, 1, N_LESSON + N_USED);
@@ -492,7 +514,8 @@ Suite *suite_library(void)
 		torn_tail_takes_it_along,
 		other_text_is_left_alone,
 		unused_and_superseded_is_retired,
-		damaged_row_fails_what_uses_it,
+		damaged_row_is_made_good_by_the_log,
+		lost_codebook_fails_what_uses_it,
 		damaged_record_is_found,
 		wrong_counts_are_found,
 		what_is_no_dictionary_is_not_published,
