@@ -76,7 +76,15 @@ static bool is_unasked(int rc)
 	       rc == -EPERM;
 }
 
-/* One of several places: the daemon goes on. */
+static bool has_twin(const struct mount_entry *entry)
+{
+	AUTO_FREE struct mount_entry *twin = malloc(sizeof(*twin));
+
+	return twin && mountinfo_find_twin(entry, twin) == 0;
+}
+
+/* One of several places: the daemon goes on, unless the others were copies of
+ * this one (shared subtrees) and went with it. */
 static int unmount_place(const struct mount_entry *entry)
 {
 	char reply[CONTROL_REPLY_MAX];
@@ -88,6 +96,8 @@ static int unmount_place(const struct mount_entry *entry)
 	}
 	if (rc == 0)
 		rc = unmount_path(entry->dir, false);
+	if (rc == 0 && !has_twin(entry))
+		wait_free(entry->source);
 	return rc < 0 ? fail(entry->dir, rc) : STATUS_OK;
 }
 
@@ -100,13 +110,6 @@ static int tell_death(const struct mount_entry *entry)
 		     "may be lost",
 		     entry->dir);
 	return MOUNT_FAILED;
-}
-
-static bool has_twin(const struct mount_entry *entry)
-{
-	AUTO_FREE struct mount_entry *twin = malloc(sizeof(*twin));
-
-	return twin && mountinfo_find_twin(entry, twin) == 0;
 }
 
 static int unmount(const struct mount_entry *entry, bool lazy)

@@ -220,6 +220,24 @@ test_mount_in_two_places()
 	finish
 }
 
+# A shared subtree has it in two places, and loses it in both.
+test_mount_in_a_shared_subtree()
+{
+	"$SIGMAFS" mkfs -q store
+	mkdir one two
+	mount --bind one one
+	mount --make-shared one
+	mkdir one/mnt
+	mount --rbind one two
+	mount_at store one/mnt
+	bytes 8000000 3 >two/mnt/file
+	"$SIGMAFS" umount one/mnt
+	! mountpoint -q two/mnt || fail 'two/mnt is still mounted'
+	"$SIGMAFS" check store
+	umount two
+	umount one
+}
+
 # Another program's umount: the daemon goes on until all is written.
 test_mount_umount_by_others()
 {
