@@ -60,6 +60,11 @@ static int tell_entry(void *ctx, const struct op_dirent *entry)
 
 	if (l->n_left == 0)
 		return WALK_PAUSE;
+	/* Who listens has room for a name, and no more. */
+	if (!op_name_valid(entry->name))
+		return corrupt("directory %llu: entry %llu has no good name",
+			       (unsigned long long)entry->parent,
+			       (unsigned long long)entry->cookie);
 	if (l->with_attr) {
 		rc = attr_of(l->v, entry->ino, &attr);
 		if (!rc)

@@ -60,6 +60,38 @@ START_TEST(a_name_without_inode)
 }
 END_TEST
 
+/* Too long, empty, or more than a name: nobody gets to see it. */
+START_TEST(a_name_that_is_none)
+{
+	static const char *const names[] = {
+		"zeroblob(300)",
+		"zeroblob(0)",
+		"x'2e2e'",
+		"x'612f62'",
+	};
+	struct fixture f;
+	char sql[100];
+	unsigned n = 0;
+	size_t i;
+
+	fixture_init(&f);
+	(void)make_file(&f, ROOT, "file");
+	for (i = 0; i < ARRAY_LEN(names); i++) {
+		(void)snprintf(sql, sizeof(sql), "UPDATE dirent SET name=%s",
+			       names[i]);
+		damage(&f, sql);
+		n = 0;
+		ck_rc(volume_readdir(
+			      f.v, ROOT, 0,
+			      &(struct volume_lister){ false, take, &n }),
+		      -EUCLEAN);
+		ck_assert_uint_eq(n, 2);
+	}
+	ck_rc(try_lookup(&f, ROOT, "file"), -ENOENT);
+	fixture_drop(&f);
+}
+END_TEST
+
 START_TEST(a_row_that_makes_no_sense)
 {
 	struct fixture f;
@@ -158,9 +190,10 @@ END_TEST
 Suite *suite_damage(void)
 {
 	const TTest *const tests[] = {
-		a_name_without_inode,    a_row_that_makes_no_sense,
-		a_link_without_target,   orphans_that_cannot_be_deleted,
-		directories_in_a_circle, operations_that_make_no_sense,
+		a_name_without_inode,           a_name_that_is_none,
+		a_row_that_makes_no_sense,      a_link_without_target,
+		orphans_that_cannot_be_deleted, directories_in_a_circle,
+		operations_that_make_no_sense,
 	};
 
 	return suite_of("volume/damage", tests, ARRAY_LEN(tests), 60);
