@@ -75,18 +75,21 @@ static const struct signature *find_signature(struct span bytes)
 
 /* ---- text or not --------------------------------------------------------- */
 
-static bool is_control(uint8_t c)
-{
-	return c == 0x7f || (c < 0x20 && c != '\t' && c != '\n' && c != '\r' &&
-			     c != '\f' && c != 0x1b);
-}
+/* All but tab, newline, form feed, carriage return and escape. */
+static const uint8_t controls[256] = {
+	[0] = 1,    [1] = 1,    [2] = 1,    [3] = 1,    [4] = 1,    [5] = 1,
+	[6] = 1,    [7] = 1,    [8] = 1,    [0x0b] = 1, [0x0e] = 1, [0x0f] = 1,
+	[0x10] = 1, [0x11] = 1, [0x12] = 1, [0x13] = 1, [0x14] = 1, [0x15] = 1,
+	[0x16] = 1, [0x17] = 1, [0x18] = 1, [0x19] = 1, [0x1a] = 1, [0x1c] = 1,
+	[0x1d] = 1, [0x1e] = 1, [0x1f] = 1, [0x7f] = 1,
+};
 
 static size_t count_controls(const uint8_t *p, size_t len)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < len; i++)
-		n += is_control(p[i]);
+		n += controls[p[i]];
 	return n;
 }
 

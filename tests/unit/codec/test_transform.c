@@ -245,6 +245,47 @@ START_TEST(arm64_moves_calls_and_pages)
 }
 END_TEST
 
+/* Whether a call reaches 8 MiB at most, or a page 16. */
+static bool plain_near(uint32_t insn)
+{
+	int32_t distance;
+
+	if (insn >> 26 == 0x25) {
+		distance = (int32_t)(insn << 6) >> 6;
+		return distance >= -0x200000 && distance < 0x200000;
+	}
+	if ((insn >> 31) == 0 || (insn >> 24 & 0x1f) != 0x10)
+		return false;
+	/* In four pages: the two lowest bits are elsewhere. */
+	distance = (int32_t)(insn << 8) >> 13;
+	return distance >= -1024 && distance < 1024;
+}
+
+START_TEST(arm64_is_counted_in_every_phase)
+{
+	struct rng rng = rng_of(11);
+	uint8_t code[259];
+	size_t len, pos;
+
+	for (len = 0; len <= sizeof(code); len++) {
+		AUTO_FREE uint8_t *tight = malloc(len + 1);
+		size_t got[PRIM_ARM64_PHASES] = { 0 };
+		size_t want[PRIM_ARM64_PHASES] = { 0 };
+
+		ck_assert_ptr_nonnull(tight);
+		rng_fill(&rng, code, sizeof(code));
+		/* Near ones are rare. */
+		for (pos = 3; pos < sizeof(code); pos += 3)
+			code[pos] = rng_below(&rng, 2) ? 0x97 : 0x90;
+		memcpy(tight, code, len);
+		for (pos = 0; pos + 4 <= len; pos++)
+			want[pos % 4] += plain_near(get_le32(code + pos));
+		prim_arm64_count(span_of(tight, len), got);
+		ck_assert_mem_eq(got, want, sizeof(want));
+	}
+}
+END_TEST
+
 /* ---- trees --------------------------------------------------------------- */
 
 static struct tree tree;
@@ -514,10 +555,36 @@ START_TEST(each_transform_gains_on_its_own_kind)
 }
 END_TEST
 
+/* A part of the bytes is of the kind, wherever it is: no sample makes the frame
+ * much longer than it is by itself. */
+START_TEST(a_part_of_a_kind_does_no_harm)
+{
+	static uint8_t raw[CODE_LEN];
+	struct encoder *e = NULL;
+	enum encode_kind kind;
+	size_t i, part;
+
+	ck_ok(encoder_new(&e));
+	for (i = 0; i < ARRAY_LEN(cases); i++)
+		for (part = 0; part < 5; part++) {
+			size_t with, without;
+
+			sample_fill(SAMPLE_TEXT, part, raw, CODE_LEN);
+			cases[i].fill(raw + part * CODE_LEN / 5, CODE_LEN / 5);
+			with = encode_case(e, span_of(raw, CODE_LEN), 0, &kind);
+			without = encode_case(e, span_of(raw, CODE_LEN),
+					      cases[i].step, &kind);
+			ck_assert_uint_le(with, without + without / 50);
+		}
+	encoder_free(e);
+}
+END_TEST
+
 START_TEST(transforms_at_all_lengths)
 {
-	static const size_t lens[] = { 1,    2,    100,   2047,        2048,
-				       4095, 4096, 10001, CODE_LEN - 1 };
+	static const size_t lens[] = { 1,     2,     100,   2047,
+				       2048,  4095,  4096,  10001,
+				       32767, 32768, 40003, CODE_LEN - 1 };
 	static uint8_t raw[CODE_LEN];
 	struct encoder *e = NULL;
 	enum encode_kind kind;
@@ -578,12 +645,14 @@ Suite *suite_transform(void)
 		transpose_is_by_columns,
 		x86_is_what_the_format_says,
 		arm64_moves_calls_and_pages,
+		arm64_is_counted_in_every_phase,
 		transforms_nest,
 		payloads_are_asked_for,
 		depth_counts_transforms,
 		passes_are_bounded,
 		parts_of_transforms,
 		each_transform_gains_on_its_own_kind,
+		a_part_of_a_kind_does_no_harm,
 		transforms_at_all_lengths,
 		flipped_frames_keep_within_bounds,
 	};
