@@ -4,9 +4,9 @@
  *
  * Happy path: no pattern is found (a look at the first bytes), the sniffer
  * names a class, and the plan of effort and class says which transform to try
- * and which codec. A transform that beats a fast look at the plain bytes by far
- * is taken at once; else the plain bytes are encoded as well, and it must gain
- * 1/50. Nothing gets more room than a result that pays may take, so hopeless
+ * and which codec. A transform that beats the plain bytes by far on a sample is
+ * taken at once, one that does not at all is not tried; else the plain bytes are
+ * encoded as well, and it must gain 1/50. Nothing gets more room than a result that pays may take, so hopeless
  * data ends early.
  *
  * Frames are not cut by content: those whose 32 KiB pieces the probe tells
@@ -61,26 +61,21 @@ static const struct plan plans[] = {
 	[EFFORT_SMALL] = { CODEC_ZSTD, 9, 3, true, 9 },
 };
 
-/*
- * The transform that a class is tried with. The plain bytes are not even
- * looked at if the transform is sure, or the result is shorter than what zstd 1
- * makes of them by 1/clear: code gains but for a few frames (elf: 0.3 %).
- */
+/* The transform that a class is tried with. */
 struct trial {
 	enum encode_step step;
 	int level; /* EFFORT_BALANCED */
 	transform_make *make;
-	size_t clear; /* 0: sure */
 };
 
 static const struct trial trials[CONTENT_N_CLASSES] = {
-	[CONTENT_X86] = { STEP_CODE, 5, transform_code, 0 },
-	[CONTENT_ARM64] = { STEP_CODE, 5, transform_code, 12 },
-	[CONTENT_NUMBERS] = { STEP_NUMBERS, 4, transform_numbers, 12 },
-	[CONTENT_JSON] = { STEP_COLUMNS, 5, transform_columns, 5 },
-	[CONTENT_CELLS] = { STEP_COLUMNS, 5, transform_columns, 5 },
-	[CONTENT_KEYS] = { STEP_COLUMNS, 5, transform_columns, 5 },
-	[CONTENT_LOG] = { STEP_COLUMNS, 5, transform_columns, 5 },
+	[CONTENT_X86] = { STEP_CODE, 5, transform_code },
+	[CONTENT_ARM64] = { STEP_CODE, 5, transform_code },
+	[CONTENT_NUMBERS] = { STEP_NUMBERS, 4, transform_numbers },
+	[CONTENT_JSON] = { STEP_COLUMNS, 5, transform_columns },
+	[CONTENT_CELLS] = { STEP_COLUMNS, 5, transform_columns },
+	[CONTENT_KEYS] = { STEP_COLUMNS, 5, transform_columns },
+	[CONTENT_LOG] = { STEP_COLUMNS, 5, transform_columns },
 };
 
 static const char *const effort_names[] = {
@@ -201,20 +196,6 @@ static ssize_t put_plain(struct encoder *e, const struct plan *plan,
 		span_of(body, (size_t)n));
 }
 
-/* Whether `len` bytes are so much less than zstd 1 makes of the plain ones
- * that a higher level need not be asked. */
-static bool gains_clearly(struct encoder *e, const struct trial *trial,
-			  struct span raw, size_t len, uint8_t *dst)
-{
-	size_t cap;
-
-	if (trial->clear == 0)
-		return true;
-	cap = len + len / trial->clear;
-	return cap >= raw.len ||
-	       prim_zstd_encode(e->zstd, 1, raw, dst, cap) == 0;
-}
-
 /* The class's trial under the plan; NULL: none. */
 static const struct trial *find_trial(const struct encode_request *request,
 				      const struct plan *plan, struct span raw,
@@ -237,7 +218,7 @@ ssize_t encode_frame(struct encoder *e, const struct encode_request *request,
 	size_t limit = raw.len - (raw.len >> SAVES_SHIFT) - 1;
 	struct sniffed sniffed;
 	const struct trial *trial;
-	const uint8_t *rival = NULL;
+	struct transform_tree rival = { .sure = false };
 	ssize_t rival_len = 0;
 	ssize_t n;
 
@@ -256,21 +237,21 @@ ssize_t encode_frame(struct encoder *e, const struct encode_request *request,
 			.sniffed = &sniffed,
 			.level = plan.level_transform ? plan.level_transform
 						      : trial->level,
+			.thorough = plan.level_transform != 0,
 		};
 
 		rival_len = trial->make(e->transformer, &wanted, limit, &rival);
 	}
 	if (rival_len < 0)
 		return rival_len;
-	if (rival_len > 0 &&
-	    gains_clearly(e, trial, raw, (size_t)rival_len, dst)) {
-		memcpy(dst, rival, (size_t)rival_len);
+	if (rival_len > 0 && rival.sure) {
+		memcpy(dst, rival.bytes, (size_t)rival_len);
 		return rival_len;
 	}
 	n = put_plain(e, &plan, raw, limit, dst);
 	if (n < 0 || rival_len == 0 || rival_len > n - n / GAIN)
 		return n;
-	memcpy(dst, rival, (size_t)rival_len);
+	memcpy(dst, rival.bytes, (size_t)rival_len);
 	return rival_len;
 }
 

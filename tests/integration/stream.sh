@@ -302,10 +302,14 @@ mixed()
 	real_tar tar
 	head -c 3000000 tar
 	awk 'BEGIN {
+		split("aa xyz q1", words, " ")
+		chance = 1
 		for (i = 0; i < 30000; i++) {
 			line = i % 10
-			for (j = 1; j < 12; j++)
-				line = line "," int(i * j * 7.919) % 100
+			for (j = 1; j < 12; j++) {
+				chance = chance * 16807 % 2147483647
+				line = line "," words[int(chance / 1000) % 3 + 1]
+			}
 			print line
 		}
 	}'
