@@ -35,6 +35,8 @@ struct checking {
 	struct idmap books;     /* codebook -> 1: its record was read */
 	uint64_t first;         /* segment */
 	uint64_t last;          /* segment */
+	uint64_t earlier;       /* where the older checkpoint starts */
+	struct log_commit end;  /* what the index reflects */
 	bool gap;               /* the segment before is gone, not needed */
 	uint64_t number;        /* segment at hand */
 	uint64_t next_seq;      /* 0: any */
@@ -502,7 +504,7 @@ static int check_segment(struct checking *c)
 	int rc = segments_get(c->s->segments, c->number, &segment);
 
 	/* What lies before both checkpoints may have been given back. */
-	if (rc == -ENOENT && c->number < c->s->kept.earlier) {
+	if (rc == -ENOENT && c->number < c->earlier) {
 		c->gap = true;
 		return 0;
 	}
@@ -522,8 +524,8 @@ static int check_segment(struct checking *c)
 	c->group = (struct commit_body){ .n_records = 0 };
 	rc = scan_init(&scan, segment, SEGMENT_HEADER_LEN);
 	/* Zeros may have been written ahead of the active segment's tail. */
-	if (c->s->log && c->number == c->s->position.segment)
-		scan.size = min_u64(scan.size, c->s->position.off);
+	if (c->s->log && c->number == c->end.segment)
+		scan.size = min_u64(scan.size, c->end.off);
 	if (rc == 0)
 		rc = read_records(c, &scan);
 	if (rc == 0 && c->group.n_records > 0)
@@ -614,7 +616,7 @@ static int check_all(struct checking *c)
 	int rc = 0;
 
 	/* What lies before both checkpoints may have been given back. */
-	c->gap = c->first > 1 && c->first <= c->s->kept.earlier;
+	c->gap = c->first > 1 && c->first <= c->earlier;
 	if (!c->gap)
 		c->first = 1;
 	for (c->number = c->first; rc == 0 && c->number <= c->last; c->number++)
@@ -644,6 +646,10 @@ int store_check(struct store *s, const struct idmap *refs,
 		rc = store_stat(s, &st);
 	if (rc < 0)
 		return rc;
+	index_lock(s);
+	c.end = s->position;
+	c.earlier = s->kept.earlier;
+	index_unlock(s);
 	c.total = st.stored_len;
 	c.x = context_get(s->contexts);
 	if (!c.x)
