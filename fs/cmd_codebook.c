@@ -100,6 +100,7 @@ static const char *word(const char *object, const char *key, char buf[64])
 {
 	if (json_get_text(object, key, buf, 64) < 0)
 		(void)snprintf(buf, 64, "?");
+	report_blank(buf);
 	return buf;
 }
 

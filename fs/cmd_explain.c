@@ -53,10 +53,12 @@ static void print_chunk(const char *piece)
 	(void)printf("chunk %" PRIu64 " +%" PRIu64 ": ", number(piece, "chunk"),
 		     number(piece, "chunk_offset"));
 	if (json_get_text(piece, "error", text, sizeof(text)) == 0) {
+		report_blank(text);
 		(void)printf("%s\n", text);
 		return;
 	}
 	(void)json_get_text(piece, "nodes", text, sizeof(text));
+	report_blank(text);
 	(void)printf("%s, %" PRIu64 " bytes", text,
 		     number(piece, "nodes_stored"));
 	print_references(piece);

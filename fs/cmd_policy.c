@@ -60,13 +60,14 @@ static int fail(const char *what, const char *path)
 
 static int get(const char *path)
 {
-	char text[POLICY_TEXT_MAX];
-	ssize_t len = lgetxattr(path, POLICY_XATTR, text, sizeof(text));
+	char text[POLICY_TEXT_MAX + 1];
+	ssize_t len = lgetxattr(path, POLICY_XATTR, text, POLICY_TEXT_MAX);
 
 	if (len < 0 && errno != ENODATA)
 		return fail("read", path);
-	(void)printf("%s: %.*s\n", path, len < 0 ? 4 : (int)len,
-		     len < 0 ? "none" : text);
+	text[len < 0 ? 0 : len] = '\0';
+	report_blank(text);
+	(void)printf("%s: %s\n", path, len < 0 ? "none" : text);
 	return 0;
 }
 

@@ -175,8 +175,11 @@ static int run(int argc, char **argv)
 	rc = ask(&t);
 	if (rc == 0 && json)
 		rc = print_json(&t);
-	else if (rc == 0)
+	if (rc == 0 && !json) {
+		report_blank(t.store);
+		report_blank(t.mounted_on);
 		print_text(&t);
+	}
 	return rc < 0 ? fail(&t, rc) : STATUS_OK;
 }
 

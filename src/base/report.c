@@ -49,11 +49,11 @@ static int syslog_priority(enum report_level level)
 
 /* Names of files come from anybody: none may forge a line of its own or speak
  * to the terminal. */
-static void blank_controls(char *line)
+void report_blank(char *text)
 {
-	for (; *line; line++) {
-		if ((unsigned char)*line < 0x20 || *line == 0x7f)
-			*line = '?';
+	for (; *text; text++) {
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			*text = '?';
 	}
 }
 
@@ -67,7 +67,7 @@ void report(enum report_level level, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
-	blank_controls(line);
+	report_blank(line);
 	if (atomic_load(&use_syslog))
 		syslog(syslog_priority(level), "%s", line);
 	else

@@ -21,6 +21,10 @@ void report_to_syslog(void);
 /* From now on nowhere; for fuzzers and fault tests. */
 void report_silence(bool silent);
 
+/* Puts '?' for each control character: what others have written is for a
+ * terminal now. */
+void report_blank(char *text);
+
 void report(enum report_level level, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

@@ -70,17 +70,6 @@ static int take_lock(struct store *s)
 	return rc == -EAGAIN ? -EWOULDBLOCK : rc;
 }
 
-/* Whoever made the store may have put anything there. */
-static void make_line(char *text, size_t len)
-{
-	size_t i;
-
-	for (i = 0; i < len; i++)
-		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			text[i] = '?';
-	text[len] = '\0';
-}
-
 int store_holder(const char *path, char *text, size_t cap)
 {
 	AUTO_FREE char *name = NULL;
@@ -101,7 +90,9 @@ int store_holder(const char *path, char *text, size_t cap)
 	n = io_pread(fd, text, cap - 1, 0);
 	if (n < 0)
 		return (int)n;
-	make_line(text, (size_t)n);
+	text[n] = '\0';
+	/* Whoever made the store may have put anything there. */
+	report_blank(text);
 	return 0;
 }
 

@@ -30,6 +30,15 @@ START_TEST(levels_are_dropped_above_the_limit)
 }
 END_TEST
 
+START_TEST(only_controls_are_blanked)
+{
+	char text[] = "a\x1b[31m\nb\x7f \xc3\xa4\t";
+
+	report_blank(text);
+	ck_assert_str_eq(text, "a?[31m?b? \xc3\xa4?");
+}
+END_TEST
+
 START_TEST(silence_is_silent)
 {
 	struct capture c;
@@ -78,6 +87,7 @@ Suite *suite_report(void)
 {
 	const TTest *const tests[] = {
 		levels_are_dropped_above_the_limit,
+		only_controls_are_blanked,
 		silence_is_silent,
 		long_line_stays_one_line,
 		names_cannot_forge_lines,
