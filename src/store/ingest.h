@@ -61,7 +61,8 @@ void parcel_put(struct parcel *p);
 /*
  * The raw length at which a parcel of one file is best handed over: text gains
  * from longer frames, and decodes faster; the rest is kept short, so that a
- * random read decodes little.
+ * random read decodes little, and so is text that will be encoded in a hurry.
+ * There is a chunk in it.
  */
 size_t parcel_goal(const struct parcel *p);
 

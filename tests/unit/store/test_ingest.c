@@ -141,6 +141,40 @@ static uint64_t newest(void)
 	return codebooks_newest(f.toy.store->codebooks, CONTENT_JSON);
 }
 
+/* Of a parcel with text at `file_off`. */
+static size_t goal_at(uint64_t file_off)
+{
+	struct parcel *p;
+	size_t goal;
+
+	ck_ok(parcel_get(f.toy.store, true, &p));
+	records_fill(2, 1, p->raw, LEN);
+	p->raw_len = LEN;
+	p->n_chunks = 1;
+	p->chunks[0] =
+		(struct parcel_chunk){ .len = LEN, .file_off = file_off };
+	goal = parcel_goal(p);
+	parcel_put(p);
+	return goal;
+}
+
+START_TEST(shorter_frames_when_long_files_press)
+{
+	const uint64_t far = 64 << 20;
+	size_t goal;
+
+	begin();
+	goal = goal_at(0);
+	ck_assert_uint_eq(goal_at(far), goal);
+	press();
+	ck_assert_uint_eq(goal_at(0), goal);
+	ck_assert_uint_lt(goal_at(far), goal);
+	relieve();
+	ck_assert_uint_eq(goal_at(far), goal);
+	end();
+}
+END_TEST
+
 START_TEST(lessons_wait_for_the_end_of_a_burst)
 {
 	uint8_t bytes[LEN];
@@ -170,6 +204,7 @@ Suite *suite_ingest(void)
 {
 	const TTest *const tests[] = {
 		pressed_until_the_queue_is_empty,
+		shorter_frames_when_long_files_press,
 		lessons_wait_for_the_end_of_a_burst,
 	};
 
