@@ -31,7 +31,10 @@ enum {
 	BLOCK_SIZE_SHIFT = 3,
 };
 
-enum { WINDOW_LOG_MIN = 10 };
+enum {
+	WINDOW_LOG_MIN = 10,
+	FORM_RAW_MAX = 256 << 10, /* the forms of a codebook are for these */
+};
 
 struct ZSTD_CCtx_s *prim_zstd_cctx_new(void)
 {
@@ -160,27 +163,63 @@ ssize_t prim_zstd_delta_encode(struct ZSTD_CCtx_s *c,
 	return (ssize_t)(head_len + n);
 }
 
+/* The form for the level; its tables are as long as it takes for frames of new
+ * data. */
+static size_t encode_with_form(ZSTD_CCtx *c, const struct zstd_codebook *with,
+			       struct span raw, uint8_t *dst, size_t cap)
+{
+	const ZSTD_CDict *form = codebook_encoding(with->book, with->level);
+	size_t n;
+
+	if (!form)
+		return (size_t)-ZSTD_error_memory_allocation;
+	n = ZSTD_CCtx_refCDict(c, form);
+	if (!ZSTD_isError(n))
+		n = ZSTD_compress2(c, dst, cap, raw.ptr, raw.len);
+	/* Or it would be there for all frames to come. */
+	end_frame(c);
+	(void)ZSTD_CCtx_refCDict(c, NULL);
+	return n;
+}
+
+/* The dictionary digested for this frame alone: a form's short tables would make
+ * source code in frames of 1 MiB 3.3 % longer. */
+static size_t encode_with_bytes(ZSTD_CCtx *c, const struct zstd_codebook *with,
+				struct span raw, uint8_t *dst, size_t cap)
+{
+	struct span book = codebook_bytes(with->book);
+	size_t n;
+
+	end_frame(c);
+	(void)ZSTD_CCtx_setParameter(c, ZSTD_c_compressionLevel, with->level);
+	(void)ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog,
+				     window_log(book.len + raw.len));
+	n = ZSTD_CCtx_refPrefix_advanced(c, book.ptr, book.len,
+					 ZSTD_dct_fullDict);
+	if (!ZSTD_isError(n))
+		n = ZSTD_compress2(c, dst, cap, raw.ptr, raw.len);
+	end_frame(c);
+	(void)ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, 0);
+	return n;
+}
+
 ssize_t prim_zstd_codebook_encode(struct ZSTD_CCtx_s *c,
 				  const struct zstd_codebook *with,
 				  struct span raw, uint8_t *dst, size_t cap)
 {
-	const ZSTD_CDict *form = codebook_encoding(with->book, with->level);
 	uint64_t id = codebook_head(with->book)->id;
 	size_t head_len = varint_len(id);
 	size_t n;
 
-	if (!form)
-		return -ENOMEM;
 	if (cap <= head_len)
 		return 0;
 	(void)varint_put(dst, id);
-	n = ZSTD_CCtx_refCDict(c, form);
-	if (!ZSTD_isError(n))
-		n = ZSTD_compress2(c, dst + head_len, cap - head_len, raw.ptr,
-				   raw.len);
-	/* Or it would be there for all frames to come. */
-	end_frame(c);
-	(void)ZSTD_CCtx_refCDict(c, NULL);
+	if (raw.len > FORM_RAW_MAX)
+		n = encode_with_bytes(c, with, raw, dst + head_len,
+				      cap - head_len);
+	else
+		n = encode_with_form(c, with, raw, dst + head_len,
+				     cap - head_len);
 	if (ZSTD_isError(n))
 		return encoded(c, n);
 	return (ssize_t)(head_len + n);
