@@ -10,12 +10,13 @@
 int main(void)
 {
 	static const suite_maker suites[] = {
-		suite_superblock, suite_segment, suite_sketches, suite_scan,
-		suite_log,        suite_ops,     suite_bank,     suite_cache,
-		suite_store,      suite_commit,  suite_replay,   suite_context,
-		suite_deltas,     suite_library, suite_sampler,  suite_rounds,
-		suite_checkpoint, suite_fault,   suite_chunk,    suite_index,
-		suite_move,       suite_db,      suite_ingest,   NULL,
+		suite_superblock, suite_segment,  suite_sketches, suite_scan,
+		suite_log,        suite_ops,      suite_bank,     suite_cache,
+		suite_store,      suite_commit,   suite_replay,   suite_context,
+		suite_deltas,     suite_library,  suite_sampler,  suite_rounds,
+		suite_checkpoint, suite_fault,    suite_chunk,    suite_index,
+		suite_move,       suite_db,       suite_ingest,   suite_layout,
+		suite_recode,     suite_optimize, NULL,
 	};
 
 	fault_skip_syncs(true); /* nobody pulls a real plug */

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * optimize_impl.h - what optimising and the estimate of it share.
+ */
+#ifndef STORE_OPTIMIZE_IMPL_H
+#define STORE_OPTIMIZE_IMPL_H
+
+#include "store/optimize.h"
+
+/* Raw bytes of a window at most: room for many versions of the same files. */
+#define OPTIMIZE_WINDOW_LEN (UINT64_C(1) << 30)
+
+/* The options with all defaults filled in, and what follows from them. */
+struct optimize_plan {
+	struct optimize_options options;
+	struct layout_limits layout;
+	struct window_limits limits;
+	struct repack_options repack; /* without `tell` */
+};
+
+/* The index is committed, so that all chunks of now are found. -EROFS, -EIO. */
+int optimize_prepare(struct store *s, const struct optimize_options *options,
+		     struct optimize_plan *ret);
+
+/* A walk over chunks that somebody needs, up to the last one of its start. */
+struct optimize_walk {
+	struct store *s;
+	const atomic_bool *stop; /* NULL: never */
+	uint64_t after;
+	uint64_t last;
+};
+
+void optimize_walk_all(struct store *s, const struct optimize_options *options,
+		       struct optimize_walk *ret);
+
+/* A window_source; `ctx` is the walk. -ECANCELED. */
+int optimize_walk_next(void *ctx, uint64_t *ret);
+
+#endif
