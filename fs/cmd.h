@@ -48,6 +48,7 @@ extern const struct command cmd_stat;
 extern const struct command cmd_check;
 extern const struct command cmd_codebook;
 extern const struct command cmd_policy;
+extern const struct command cmd_optimize;
 extern const struct command cmd_encode;
 extern const struct command cmd_decode;
 extern const struct command cmd_explain;

@@ -47,6 +47,7 @@ static const struct {
 	[CONTROL_STAT] = { "stat", false },
 	[CONTROL_SYNC] = { "sync", false },
 	[CONTROL_CODEBOOK] = { "codebook", true },
+	[CONTROL_OPTIMIZE] = { "optimize", true },
 	[CONTROL_EXPLAIN] = { "explain", true },
 	[CONTROL_UNMOUNT] = { "umount", false },
 };

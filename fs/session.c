@@ -17,6 +17,7 @@
 #include "base/workers.h"
 #include "bridge.h"
 #include "cmd_codebook.h"
+#include "cmd_optimize.h"
 #include "control.h"
 #include "daemon.h"
 #include "ending.h"
@@ -43,6 +44,7 @@ struct session {
 	struct bridge bridge;
 	struct ending ending;
 	struct control *control;
+	struct optimizer *optimizer;
 	bool mounted;
 };
 
@@ -268,6 +270,8 @@ static int serve_control(void *ctx, const struct control_request *request,
 	case CONTROL_CODEBOOK:
 		return codebook_serve(volume_store(s->bridge.volume),
 				      request->arguments, reply);
+	case CONTROL_OPTIMIZE:
+		return optimizer_serve(s->optimizer, request->arguments, reply);
 	case CONTROL_EXPLAIN:
 		return pieces_tell(s->bridge.volume, request->arguments, reply);
 	case CONTROL_UNMOUNT:
@@ -310,6 +314,8 @@ static int start_helpers(struct session *s)
 		rc = refusals_new(forget_attributes, &s->bridge,
 				  &s->bridge.refusals);
 	if (rc == 0)
+		rc = optimizer_new(s->bridge.volume, &s->optimizer);
+	if (rc == 0)
 		rc = ending_watch(&s->ending);
 	if (rc < 0)
 		report_error("cannot start threads: %s", error_text(rc));
@@ -323,6 +329,7 @@ static int end_session(struct session *s, int rc)
 	if (s->mounted)
 		fuse_session_unmount(s->bridge.se);
 	control_stop(s->control);
+	optimizer_free(s->optimizer);
 	ending_release(&s->ending);
 	workers_free(s->bridge.seekers);
 	refusals_free(s->bridge.refusals);

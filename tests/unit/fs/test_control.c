@@ -19,7 +19,8 @@
 
 static bool has_arguments(enum control_verb verb)
 {
-	return verb == CONTROL_EXPLAIN || verb == CONTROL_CODEBOOK;
+	return verb == CONTROL_EXPLAIN || verb == CONTROL_CODEBOOK ||
+	       verb == CONTROL_OPTIMIZE;
 }
 
 START_TEST(parses_requests)
