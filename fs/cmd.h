@@ -47,6 +47,7 @@ extern const struct command cmd_sync;
 extern const struct command cmd_stat;
 extern const struct command cmd_check;
 extern const struct command cmd_codebook;
+extern const struct command cmd_gc;
 extern const struct command cmd_policy;
 extern const struct command cmd_optimize;
 extern const struct command cmd_encode;

@@ -134,6 +134,9 @@ static void print_text(const struct told *t)
 		(void)printf(", ratio %.2f",
 			     (double)v[STATS_RAW] / (double)v[STATS_STORED]);
 	(void)printf("\n");
+	(void)printf("%-12s %s in use, %s to give back\n", "data",
+		     cmd_bytes(v[STATS_LIVE], text),
+		     cmd_bytes(v[STATS_DEAD], total));
 	print_count("chunks", v[STATS_CHUNKS], v[STATS_CHUNK_BYTES]);
 	print_count("duplicates", v[STATS_DUPLICATES],
 		    v[STATS_DUPLICATE_BYTES]);

@@ -48,6 +48,7 @@ static const struct {
 	[CONTROL_SYNC] = { "sync", false },
 	[CONTROL_CODEBOOK] = { "codebook", true },
 	[CONTROL_OPTIMIZE] = { "optimize", true },
+	[CONTROL_GC] = { "gc", true },
 	[CONTROL_EXPLAIN] = { "explain", true },
 	[CONTROL_UNMOUNT] = { "umount", false },
 };

@@ -17,6 +17,7 @@
 #include "base/workers.h"
 #include "bridge.h"
 #include "cmd_codebook.h"
+#include "cmd_gc.h"
 #include "cmd_optimize.h"
 #include "control.h"
 #include "daemon.h"
@@ -272,6 +273,9 @@ static int serve_control(void *ctx, const struct control_request *request,
 				      request->arguments, reply);
 	case CONTROL_OPTIMIZE:
 		return optimizer_serve(s->optimizer, request->arguments, reply);
+	case CONTROL_GC:
+		return gc_serve(volume_store(s->bridge.volume),
+				request->arguments, reply);
 	case CONTROL_EXPLAIN:
 		return pieces_tell(s->bridge.volume, request->arguments, reply);
 	case CONTROL_UNMOUNT:

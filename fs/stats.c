@@ -10,6 +10,8 @@
 static const char *const names[STATS_N_VALUES] = {
 	[STATS_RAW] = "raw_bytes",
 	[STATS_STORED] = "stored_bytes",
+	[STATS_DEAD] = "dead_bytes",
+	[STATS_LIVE] = "live_bytes",
 	[STATS_FILES] = "files",
 	[STATS_CHUNKS] = "chunks",
 	[STATS_CHUNK_BYTES] = "chunk_bytes",
@@ -43,6 +45,7 @@ static const struct {
 } totals[] = {
 	{ STATS_RAW, TOTAL_FILE_LEN },
 	{ STATS_FILES, TOTAL_INODES },
+	{ STATS_LIVE, TOTAL_LIVE_STORED },
 	{ STATS_CHUNKS, TOTAL_CHUNKS },
 	{ STATS_CHUNK_BYTES, TOTAL_CHUNK_LEN },
 	{ STATS_DUPLICATES, TOTAL_DUPLICATES },
@@ -73,6 +76,7 @@ int stats_read(struct volume *volume, struct stats *ret)
 	*ret = (struct stats){
 		.values = {
 			[STATS_STORED] = s.stored_len,
+			[STATS_DEAD] = s.dead_len,
 			[STATS_SEGMENTS] = s.n_segments,
 			[STATS_CACHE] = s.cache_len,
 			[STATS_CACHE_HITS] = s.cache_hits,

@@ -15,6 +15,8 @@ struct volume;
 enum stats_value {
 	STATS_RAW,    /* bytes: sizes of all files */
 	STATS_STORED, /* bytes that the store takes on its disk */
+	STATS_DEAD,   /* of these: encoded data that nobody refers to */
+	STATS_LIVE,   /* and those that somebody does */
 	STATS_FILES,  /* inodes of every type */
 	STATS_CHUNKS,
 	STATS_CHUNK_BYTES, /* raw */

@@ -12,14 +12,6 @@
 
 #include <stdlib.h>
 
-/* The low bits are enough to find a candidate; 0 is no key. */
-static uint64_t key_of(uint64_t hash)
-{
-	uint64_t key = hash & ((UINT64_C(1) << 47) - 1);
-
-	return key ? key : 1;
-}
-
 int bank_new(struct codebooks *codebooks, struct bank **ret)
 {
 	struct bank *b = calloc(1, sizeof(*b));
@@ -107,7 +99,7 @@ static void sort_chunks(const struct bank_frame *frame,
 
 		*to = (struct pending_chunk){
 			.id = c->id,
-			.key = key_of(c->hash),
+			.key = bank_key(c->hash),
 			.len = c->len,
 		};
 		pf->n_moves += known;
@@ -252,7 +244,7 @@ void bank_remember(struct bank *b, const struct bank_memory *m,
 
 uint64_t bank_candidate(struct bank *b, uint64_t hash)
 {
-	uint64_t key = key_of(hash);
+	uint64_t key = bank_key(hash);
 	const uint64_t *id;
 	uint64_t chunk;
 
@@ -273,7 +265,7 @@ int bank_candidate_load(struct bank *b, uint64_t hash, uint64_t *ret)
 		*ret = chunk;
 		return 0;
 	}
-	return bank_rows_candidate(&b->rows, key_of(hash), ret);
+	return bank_rows_candidate(&b->rows, bank_key(hash), ret);
 }
 
 /* ---- counts -------------------------------------------------------------- */
@@ -468,6 +460,32 @@ void bank_unclaim(struct bank *b)
 	b->claimed = NULL;
 	b->n_claimed = 0;
 	sync_unlock(&b->lock);
+}
+
+/* ---- condemned segments ----------------------------------------------------- */
+
+void bank_condemn(struct bank *b, const uint64_t *segments, size_t n)
+{
+	size_t i;
+
+	assert(n <= BANK_CONDEMNED_MAX);
+	sync_lock(&b->lock);
+	for (i = 0; i < n; i++)
+		b->condemned[i] = segments[i];
+	b->n_condemned = n;
+	sync_unlock(&b->lock);
+}
+
+bool bank_is_condemned(struct bank *b, uint64_t segment)
+{
+	bool found = false;
+	size_t i;
+
+	sync_lock(&b->lock);
+	for (i = 0; !found && i < b->n_condemned; i++)
+		found = b->condemned[i] == segment;
+	sync_unlock(&b->lock);
+	return found;
 }
 
 /* ---- walks ---------------------------------------------------------------- */

@@ -136,6 +136,30 @@ void bank_pending_totals(struct bank *b, uint64_t *totals);
 /* Chunks and counts that wait for bank_flush(). */
 size_t bank_n_pending(struct bank *b);
 
+/* ---- for cleaning ----------------------------------------------------------- */
+
+enum { BANK_CONDEMNED_MAX = 16 };
+
+/*
+ * From now on nobody begins to refer to chunks in these segments: ingest asks
+ * bank_is_condemned() where a chunk lies that it has found. Chunks that move out
+ * of them are free again. n 0: none is condemned.
+ */
+void bank_condemn(struct bank *b, const uint64_t *segments, size_t n);
+bool bank_is_condemned(struct bank *b, uint64_t segment);
+
+/*
+ * The chunk goes if the frame, or an older one, holds it; nobody may refer to it
+ * (-EUCLEAN), and nobody may be about to. Then the frame, which must not hold
+ * any more chunk (-EUCLEAN); what it refers to is referred to once less. What is
+ * gone already stays so. INDEX held.
+ */
+int bank_drop_chunk(struct bank *b, uint64_t frame,
+		    const struct frame_chunk *chunk,
+		    atomic_int_fast64_t *totals);
+int bank_drop_frame(struct bank *b, uint64_t frame,
+		    atomic_int_fast64_t *totals);
+
 /* ---- for checkpoints; INDEX held ------------------------------------------ */
 
 /* store_handlers.dump for the bank's tables, as operations of the store. What

@@ -175,6 +175,14 @@ static void add_totals(const struct pending *p, int64_t *totals)
 
 /* ---- totals ---------------------------------------------------------------- */
 
+static void add_sums(const int64_t *sums, atomic_int_fast64_t *totals)
+{
+	size_t i;
+
+	for (i = 0; i < STORE_N_TOTALS; i++)
+		atomic_fetch_add(&totals[i], sums[i]);
+}
+
 /* The live part of a row that has `more` live bytes than before. */
 static void count_live(int64_t *sums, const struct bank_frame_row *row,
 		       int64_t more)
@@ -388,7 +396,6 @@ static int write_rows(struct flush *f)
 int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals)
 {
 	struct flush f = { .b = b };
-	size_t i;
 	int rc = seal(b, seq);
 
 	if (rc < 0)
@@ -398,11 +405,94 @@ int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals)
 	changes_release(&f.changes);
 	if (rc < 0)
 		return rc;
-	for (i = 0; i < STORE_N_TOTALS; i++)
-		atomic_fetch_add(&totals[i], f.sums[i]);
+	add_sums(f.sums, totals);
 	unseal(b);
 	return 0;
 }
+
+/* ---- dropping --------------------------------------------------------------- */
+
+/* Memory knows nothing of the chunk any more. */
+static void forget_chunk(struct bank *b, uint64_t chunk)
+{
+	(void)idmap_del(&b->refs, chunk);
+	sync_lock(&b->lock);
+	places_drop(&b->places, chunk);
+	b->moment++;
+	b->n_refs = b->refs.n_used;
+	sync_unlock(&b->lock);
+}
+
+/* Whether the chunk goes with the frame: 1, 0. */
+static int goes_with(struct bank *b, uint64_t frame, uint64_t chunk,
+		     struct bank_chunk *ret)
+{
+	uint64_t refs = 0;
+	int rc = bank_rows_chunk(&b->rows, chunk, ret);
+
+	if (rc == -ENOENT || (rc == 0 && ret->frame > frame))
+		return 0;
+	/* Of a chunk whose row has yet to come, not all is known. */
+	if (rc < 0 || b->rows.merging)
+		return rc < 0 ? rc : 1;
+	rc = bank_refs(b, chunk, &refs);
+	if (rc < 0)
+		return rc;
+	if (refs > 0 || ret->frame < frame)
+		return corrupt("chunk %llu is dropped, and still in use",
+			       (unsigned long long)chunk);
+	return 1;
+}
+
+int bank_drop_chunk(struct bank *b, uint64_t frame,
+		    const struct frame_chunk *chunk,
+		    atomic_int_fast64_t *totals)
+{
+	int64_t sums[STORE_N_TOTALS] = { 0 };
+	struct bank_change change = { .frame = frame, .n_chunks = -1 };
+	struct bank_chunk c = { .id = 0 };
+	struct bank_frame_row row = { .raw_len = 0 };
+	int rc = goes_with(b, frame, chunk->id, &c);
+
+	if (rc < 1)
+		return rc;
+	/* Its death may not have been written yet. */
+	change.live_len = c.refs > 0 ? -(int64_t)c.len : 0;
+	rc = bank_rows_drop_chunk(&b->rows, chunk->id, bank_key(chunk->hash));
+	if (rc == 0 && !b->rows.merging)
+		rc = bank_rows_change(&b->rows, &change, &row);
+	if (rc < 0)
+		return rc;
+	forget_chunk(b, chunk->id);
+	if (!b->rows.merging)
+		count_live(sums, &row, change.live_len);
+	sums[TOTAL_CHUNKS] = -1;
+	sums[TOTAL_CHUNK_LEN] = -(int64_t)c.len;
+	add_sums(sums, totals);
+	return 0;
+}
+
+int bank_drop_frame(struct bank *b, uint64_t frame, atomic_int_fast64_t *totals)
+{
+	int64_t sums[STORE_N_TOTALS] = { 0 };
+	struct bank_frame_row row;
+	int rc;
+
+	if (b->rows.merging)
+		return bank_rows_drop_frame(&b->rows, frame);
+	rc = bank_rows_frame(&b->rows, frame, &row);
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	if (row.n_chunks > 0)
+		return corrupt("frame %llu is dropped, and holds chunks",
+			       (unsigned long long)frame);
+	rc = bury(b, &row, sums);
+	if (rc == 0)
+		add_sums(sums, totals);
+	return rc;
+}
+
+/* ---- numbers ---------------------------------------------------------------- */
 
 void bank_pending_totals(struct bank *b, uint64_t *totals)
 {

@@ -42,7 +42,17 @@ struct bank {
 	const struct frame_chunk *claimed GUARDED_BY(lock); /* borrowed */
 	size_t n_claimed GUARDED_BY(lock);
 	struct sync_cond unpinned; /* a pin went */
+	uint64_t condemned[BANK_CONDEMNED_MAX] GUARDED_BY(lock);
+	size_t n_condemned GUARDED_BY(lock);
 };
+
+/* The key of a content: the low bits are enough to find a candidate; 0 is none. */
+static inline uint64_t bank_key(uint64_t hash)
+{
+	uint64_t key = hash & ((UINT64_C(1) << 47) - 1);
+
+	return key ? key : 1;
+}
 
 /* The newest frame of a chunk that waits for its flush. */
 bool bank_newest_locked(struct bank *b, uint64_t chunk, struct frame_place *ret)

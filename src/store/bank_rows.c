@@ -50,6 +50,9 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 		{ "SELECT chunk FROM base WHERE frame = ?", &r->bases },
 		{ "DELETE FROM base WHERE frame = ?", &r->drop_bases },
 		{ "SELECT 1 FROM base WHERE chunk = ? LIMIT 1", &r->is_base },
+		{ "DELETE FROM chunk WHERE id = ?", &r->drop_chunk },
+		{ "DELETE FROM content WHERE key = ? AND chunk = ?",
+		  &r->drop_content },
 	};
 	size_t i;
 	int rc = 0;
@@ -382,4 +385,17 @@ int bank_rows_drop_frame(struct bank_rows *r, uint64_t frame)
 		return rc;
 	db_bind_u64(r->drop_frame, 0, frame);
 	return db_run(r->drop_frame);
+}
+
+int bank_rows_drop_chunk(struct bank_rows *r, uint64_t chunk, uint64_t key)
+{
+	int rc;
+
+	db_bind_u64(r->drop_content, 0, key);
+	db_bind_u64(r->drop_content, 1, chunk);
+	rc = db_run(r->drop_content);
+	if (rc < 0)
+		return rc;
+	db_bind_u64(r->drop_chunk, 0, chunk);
+	return db_run(r->drop_chunk);
 }

@@ -39,6 +39,8 @@ struct bank_rows {
 	struct db_stmt *bases;
 	struct db_stmt *drop_bases;
 	struct db_stmt *is_base;
+	struct db_stmt *drop_chunk;
+	struct db_stmt *drop_content;
 };
 
 /* The statements belong to the connection. */
@@ -91,6 +93,9 @@ int bank_rows_bases(struct bank_rows *r, uint64_t frame, uint64_t *ret,
 
 /* Deletes a frame's row and those of its bases. */
 int bank_rows_drop_frame(struct bank_rows *r, uint64_t frame);
+
+/* Deletes a chunk's row and that of its content. */
+int bank_rows_drop_chunk(struct bank_rows *r, uint64_t chunk, uint64_t key);
 
 /* 1, or 0. */
 int bank_rows_is_base(struct bank_rows *r, uint64_t chunk);

@@ -12,6 +12,7 @@
 #include "base/io.h"
 #include "store/bases.h"
 #include "store/library.h"
+#include "store/maintain.h"
 #include "store/ops.h"
 #include "store/rounds.h"
 #include "store/scan.h"
@@ -32,7 +33,7 @@ struct checking {
 	const struct idmap *refs;
 	struct idmap base_refs; /* chunk -> deltas that it is the base of */
 	struct idmap book_refs; /* codebook -> frames that name it */
-	struct idmap books;     /* codebook -> 1: its record was read */
+	struct idmap books;     /* codebook -> place of its newest record */
 	uint64_t first;         /* segment */
 	uint64_t last;          /* segment */
 	uint64_t earlier;       /* where the older checkpoint starts */
@@ -281,7 +282,13 @@ static int check_frame(struct checking *c, const struct scan_record *rec)
 		      : check_chunks(c, &view, &place, there ? &row : NULL);
 }
 
-/* The row of a codebook, if it has not been retired. */
+/* A place in the log as one number. */
+static uint64_t place_key(const struct codebook_place *place)
+{
+	return place->segment << 30 | place->off / 8;
+}
+
+/* What the index has of a codebook, if it has not been retired. */
 static int check_codebook_row(struct checking *c, uint64_t id,
 			      const struct scan_record *rec)
 {
@@ -291,10 +298,6 @@ static int check_codebook_row(struct checking *c, uint64_t id,
 
 	if (rc < 0 || rc == 0 || row.id != id)
 		return rc < 0 ? rc : 0;
-	if (row.place.segment != c->number || row.place.off != rec->off)
-		check_finding(c->report,
-			      "codebook %llu is not where the index says",
-			      ull(id));
 	index_lock(c->s);
 	same = codebooks_hold(c->s->codebooks, id, rec->payload);
 	index_unlock(c->s);
@@ -307,6 +310,7 @@ static int check_codebook_row(struct checking *c, uint64_t id,
 
 static int check_codebook(struct checking *c, const struct scan_record *rec)
 {
+	const struct codebook_place place = { c->number, rec->off };
 	struct codebook *book = NULL;
 	uint64_t id;
 	int rc = codebook_record_open(c->x->decoder, rec->payload, &book);
@@ -322,7 +326,7 @@ static int check_codebook(struct checking *c, const struct scan_record *rec)
 	}
 	id = codebook_head(book)->id;
 	codebook_put(book);
-	rc = idmap_set(&c->books, id, 1);
+	rc = idmap_set(&c->books, id, place_key(&place));
 	return rc < 0 ? rc : check_codebook_row(c, id, rec);
 }
 
@@ -599,6 +603,11 @@ static int check_codebooks(struct checking *c)
 				      "the index has a codebook %llu that the "
 				      "log has not",
 				      ull(row.id));
+		else if (count_of(&c->books, row.id) != place_key(&row.place))
+			check_finding(c->report,
+				      "codebook %llu is not where the index "
+				      "says",
+				      ull(row.id));
 		if (count_of(&c->book_refs, row.id) != row.refs)
 			check_finding(c->report,
 				      "codebook %llu: %llu frames use it, the "
@@ -628,11 +637,11 @@ static int check_all(struct checking *c)
 	return rc < 0 ? rc : check_codebooks(c);
 }
 
-int store_check(struct store *s, const struct idmap *refs,
-		struct check_report *report)
+/* Nothing moves meanwhile, and nothing goes. */
+static int check_held(struct checking *c)
 {
-	struct checking c = { .s = s, .report = report, .refs = refs };
 	struct store_stats st = { .stored_len = 0 };
+	struct store *s = c->s;
 	int rc = 0;
 
 	/* Everything into the files, so that it is read from there. */
@@ -641,25 +650,36 @@ int store_check(struct store *s, const struct idmap *refs,
 	if (rc == 0 && s->log)
 		rc = log_flush(s->log);
 	if (rc == 0)
-		rc = segments_range(s->segments, &c.first, &c.last);
+		rc = segments_range(s->segments, &c->first, &c->last);
 	if (rc == 0)
 		rc = store_stat(s, &st);
+	if (rc == 0)
+		rc = context_decoder(c->x);
 	if (rc < 0)
 		return rc;
 	index_lock(s);
-	c.end = s->position;
-	c.earlier = s->kept.earlier;
+	c->end = s->position;
+	c->earlier = s->kept.earlier;
 	index_unlock(s);
-	c.total = st.stored_len;
+	c->total = st.stored_len;
+	return check_all(c);
+}
+
+int store_check(struct store *s, const struct idmap *refs,
+		struct check_report *report)
+{
+	struct checking c = { .s = s, .report = report, .refs = refs };
+	int rc;
+
 	c.x = context_get(s->contexts);
 	if (!c.x)
 		return -ENOMEM;
 	idmap_init(&c.base_refs);
 	idmap_init(&c.book_refs);
 	idmap_init(&c.books);
-	rc = context_decoder(c.x);
-	if (rc == 0)
-		rc = check_all(&c);
+	maintain_enter(s);
+	rc = check_held(&c);
+	maintain_leave(s);
 	idmap_release(&c.base_refs);
 	idmap_release(&c.book_refs);
 	idmap_release(&c.books);

@@ -189,6 +189,17 @@ void checkpoint_note(struct store *s, uint64_t segment,
 	s->ops_len = 0;
 }
 
+uint64_t checkpoint_cost(struct store *s)
+{
+	uint64_t last;
+
+	index_lock(s);
+	last = s->kept.len;
+	index_unlock(s);
+	/* The next one is about as long as the last one. */
+	return last > 0 ? last + last / 4 : atomic_load(&s->index_len);
+}
+
 /* A round must not be what fills the disk. */
 static int check_room(struct store *s)
 {
@@ -198,7 +209,7 @@ static int check_room(struct store *s)
 
 	if (rc < 0)
 		return rc;
-	return free_len / 2 < atomic_load(&s->index_len) ? -ENOSPC : 0;
+	return free_len / 2 < checkpoint_cost(s) ? -ENOSPC : 0;
 }
 
 static int begin(struct writing *w)
@@ -235,7 +246,7 @@ static int write_all(struct writing *w)
 	return rc == 0 ? write_end(w) : rc;
 }
 
-int checkpoint_write(struct store *s)
+int checkpoint_write_held(struct store *s)
 {
 	struct writing w = { .s = s };
 	int rc;
@@ -243,9 +254,17 @@ int checkpoint_write(struct store *s)
 	if (!s->handlers.dump)
 		return -EOPNOTSUPP;
 	buffer_init(&w.part, RECORD_PAYLOAD_MAX);
-	maintain_enter(s);
 	rc = write_all(&w);
-	maintain_leave(s);
 	buffer_release(&w.part);
+	return rc;
+}
+
+int checkpoint_write(struct store *s)
+{
+	int rc;
+
+	maintain_enter(s);
+	rc = checkpoint_write_held(s);
+	maintain_leave(s);
 	return rc;
 }

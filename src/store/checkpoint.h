@@ -7,6 +7,7 @@
 #define STORE_CHECKPOINT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct store;
 
@@ -19,5 +20,11 @@ bool checkpoint_due(struct store *s);
  * closed. -ENOSPC: the disk has no room for it; nothing is lost.
  */
 int checkpoint_write(struct store *s);
+
+/* The same for who has maintain_enter(). */
+int checkpoint_write_held(struct store *s);
+
+/* About how many bytes of the log a round takes. */
+uint64_t checkpoint_cost(struct store *s);
 
 #endif

@@ -109,7 +109,8 @@ static int decode(const struct job *j, struct cached *fill)
 	return rc;
 }
 
-/* The record at `place`, whole and verified, in x->payload. */
+/* The record at `place`, whole and verified, in x->payload. -ENOENT: its segment
+ * is gone. */
 static int fetch(struct store *s, struct context *x,
 		 const struct frame_place *place)
 {
@@ -128,7 +129,7 @@ static int fetch(struct store *s, struct context *x,
 	}
 	rc = segments_get(s->segments, place->segment, &seg);
 	if (rc < 0)
-		return rc == -ENOENT ? -EUCLEAN : rc;
+		return rc;
 	rc = read_record(x, place, seg);
 	segments_put(s->segments, seg);
 	return rc;
@@ -338,6 +339,10 @@ static int get(const struct load *l, uint64_t chunk, struct chunk_view *ret)
 	struct cached *e;
 	int rc = load_cached(l, key, &e);
 
+	if (rc == -ENOENT)
+		return corrupt("chunk %llu: segment %llu is missing",
+			       (unsigned long long)chunk,
+			       (unsigned long long)l->at.place.segment);
 	return rc < 0 ? rc : view_of(e, chunk, ret);
 }
 
@@ -457,12 +462,24 @@ int chunk_describe(struct store *s, uint64_t chunk,
 		rc = describe(x, chunk, &d);
 	context_put(s->contexts, x);
 	if (rc < 0)
-		return rc;
+		return rc == -ENOENT ? -EUCLEAN : rc;
 	d.frame = place.frame;
 	d.segment = place.segment;
 	d.seg_off = place.off;
 	*ret = d;
 	return 0;
+}
+
+int chunk_read_frame(struct store *s, struct context *x,
+		     const struct frame_place *place, struct frame_view *ret)
+{
+	int rc = fetch(s, x, place);
+
+	if (rc < 0)
+		return rc;
+	return frame_parse(span_of(x->payload.data + RECORD_HEADER_LEN,
+				   x->payload.len - RECORD_HEADER_LEN),
+			   ret);
 }
 
 /* ---- references ---------------------------------------------------------- */
@@ -478,6 +495,7 @@ struct prefetch {
 	struct work work;
 	struct store *s;
 	uint64_t chunk;
+	unsigned turn; /* store_enter() */
 };
 
 static void prefetch_run(struct work *w, unsigned worker)
@@ -488,6 +506,7 @@ static void prefetch_run(struct work *w, unsigned worker)
 	(void)worker;
 	if (chunk_get(p->s, p->chunk, &v) == 0)
 		chunk_put(&v);
+	store_leave(p->s, p->turn);
 	free(p);
 }
 
@@ -517,7 +536,11 @@ void chunk_prefetch(struct store *s, uint64_t chunk)
 	if (!p)
 		return;
 	read_ahead(s, &place);
-	*p = (struct prefetch){ { prefetch_run, NULL }, s, chunk };
-	if (!workers_try_submit(s->prefetchers, &p->work))
+	*p = (struct prefetch){
+		{ prefetch_run, NULL }, s, chunk, store_enter(s)
+	};
+	if (!workers_try_submit(s->prefetchers, &p->work)) {
+		store_leave(s, p->turn);
 		free(p);
+	}
 }

@@ -4,6 +4,7 @@
  *
  * Looks the place up in the bank and has the frame decoded into the cache (or
  * finds it there). No lock may be held above INDEX: a miss takes INDEX.
+ * Who has no reference on a chunk must be inside (store_enter), or it may go.
  */
 #ifndef STORE_CHUNK_H
 #define STORE_CHUNK_H
@@ -13,7 +14,9 @@
 
 struct store;
 struct cached;
+struct context;
 struct frame_place;
+struct frame_view;
 
 /* A chunk's bytes, pinned in the cache. */
 struct chunk_view {
@@ -37,7 +40,7 @@ int chunk_get_base(struct store *s, uint64_t chunk, struct chunk_view *ret);
 int chunk_get_alone(struct store *s, uint64_t chunk, struct chunk_view *ret);
 void chunk_put(struct chunk_view *v);
 
-/* A whole frame, which cache_put() gives back. */
+/* A whole frame, which cache_put() gives back. -ENOENT: its segment is gone. */
 int chunk_get_frame(struct store *s, const struct frame_place *place,
 		    struct cached **ret);
 
@@ -60,6 +63,11 @@ struct chunk_description {
 /* Reads the chunk's frame without decoding it. Errors as chunk_get(). */
 int chunk_describe(struct store *s, uint64_t chunk,
 		   struct chunk_description *ret);
+
+/* Reads a FRAME record into x->payload, which the result lies in, without decoding
+ * it. -ENOENT as above. */
+int chunk_read_frame(struct store *s, struct context *x,
+		     const struct frame_place *place, struct frame_view *ret);
 
 /* Adds `delta` to the number of extents that refer to `chunk`. INDEX held;
  * from apply only. -EUCLEAN: it would fall below 0, or no such chunk. */

@@ -161,7 +161,7 @@ int index_write(struct store *s, bool truncate)
 }
 
 /* INDEX held, the log nearly all durable. */
-static int commit_rest(struct store *s)
+static int commit_rest(struct store *s, bool sync)
 {
 	struct log_commit commit;
 	int rc = end_group(s, &commit);
@@ -176,13 +176,15 @@ static int commit_rest(struct store *s)
 		s->position_before = s->old_len + commit.before;
 		s->n_before = s->old_n + commit.n_before;
 	}
-	rc = index_write(s, false);
+	rc = index_write(s, sync);
+	if (rc == 0 && sync)
+		rc = db_begin(s->index.db);
 	if (rc < 0)
 		store_fail(s, rc, "committing the index");
 	return rc;
 }
 
-int index_commit(struct store *s)
+static int commit_index(struct store *s, bool sync)
 {
 	int rc = commit_sync(s, txn_mark(s));
 
@@ -191,7 +193,17 @@ int index_commit(struct store *s)
 	rc = txn_begin(s);
 	if (rc < 0)
 		return rc;
-	rc = commit_rest(s);
+	rc = commit_rest(s, sync);
 	index_unlock(s);
 	return rc;
+}
+
+int index_commit(struct store *s)
+{
+	return commit_index(s, false);
+}
+
+int index_sync(struct store *s)
+{
+	return commit_index(s, true);
 }

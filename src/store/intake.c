@@ -130,6 +130,21 @@ static void find_candidates(struct run *r)
 	index_unlock(r->s);
 }
 
+/* Where a candidate is, if it still is. Who is in a hurry asks memory only. */
+static bool locate(struct run *r, uint64_t chunk, struct frame_place *ret)
+{
+	int rc;
+
+	if (bank_locate(r->s->bank, chunk, ret))
+		return true;
+	if (r->p->intent || r->hurry)
+		return false;
+	index_lock(r->s);
+	rc = bank_load(r->s->bank, chunk, ret);
+	index_unlock(r->s);
+	return rc == 0;
+}
+
 /* Whether the candidate has these bytes. What cannot be read is no
  * duplicate, and is told when somebody wants it. */
 static bool confirm(struct run *r, uint64_t candidate, struct span bytes)
@@ -138,13 +153,11 @@ static bool confirm(struct run *r, uint64_t candidate, struct span bytes)
 	struct chunk_view v;
 	bool equal;
 
-	if (candidate == 0)
+	if (candidate == 0 || !locate(r, candidate, &place) ||
+	    bank_is_condemned(r->s->bank, place.segment))
 		return false;
-	if (r->p->intent || r->hurry) {
-		if (!bank_locate(r->s->bank, candidate, &place) ||
-		    !cache_has(r->s->cache, place.frame))
-			return false;
-	}
+	if ((r->p->intent || r->hurry) && !cache_has(r->s->cache, place.frame))
+		return false;
 	if (chunk_get(r->s, candidate, &v) < 0)
 		return false;
 	equal = same(v.bytes, bytes);
@@ -523,6 +536,9 @@ static void release(struct run *r)
 bool intake_run(struct parcel *p, bool hurry)
 {
 	struct run *r = calloc(1, sizeof(*r));
+	struct store *s = p->store;
+	/* Until what was found in the bank has a reference. */
+	unsigned turn = store_enter(s);
 	bool taken = false;
 	int rc = -ENOMEM;
 
@@ -539,5 +555,6 @@ bool intake_run(struct parcel *p, bool hurry)
 		taken = r->taken;
 		release(r);
 	}
+	store_leave(s, turn);
 	return taken;
 }

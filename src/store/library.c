@@ -192,6 +192,50 @@ int library_next(struct store *s, uint64_t after, struct codebook_row *ret)
 	return rc;
 }
 
+/* The payload of the record in the log at a row's place. */
+static int read_record(const struct codebook_row *row, struct segment *segment,
+		       struct buffer *ret)
+{
+	struct codebook_record r = { .id = 0 };
+	struct scan_record rec = { .off = 0 };
+	struct scan scan;
+	int rc = scan_init(&scan, segment, row->place.off);
+
+	if (rc == 0)
+		rc = scan_next(&scan, &rec);
+	if (rc == 0 || (rc == 1 && rec.head.type != RECORD_CODEBOOK))
+		rc = -EUCLEAN;
+	if (rc == 1)
+		rc = codebook_record_parse(rec.payload, &r);
+	if (rc == 0 && r.id != row->id)
+		rc = -EUCLEAN;
+	if (rc == 0)
+		rc = buffer_append(ret, rec.payload);
+	scan_release(&scan);
+	return rc;
+}
+
+int library_rewrite(struct store *s, const struct codebook_row *row)
+{
+	struct segment *segment = NULL;
+	struct buffer payload;
+	int rc = segments_get(s->segments, row->place.segment, &segment);
+
+	if (rc < 0)
+		return rc;
+	buffer_init(&payload, RECORD_PAYLOAD_MAX);
+	rc = read_record(row, segment, &payload);
+	segments_put(s->segments, segment);
+	if (rc == 0)
+		rc = txn_begin(s);
+	if (rc == 0) {
+		rc = append(s, buffer_span(&payload));
+		txn_end(s);
+	}
+	buffer_release(&payload);
+	return rc;
+}
+
 /* INDEX held, in a transaction. */
 static int retire_all(struct store *s)
 {

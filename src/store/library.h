@@ -37,6 +37,10 @@ struct codebook *library_pick(struct store *s, enum content_class class,
 /* The first row behind `after`. 1; 0: none. */
 int library_next(struct store *s, uint64_t after, struct codebook_row *ret);
 
+/* Writes the record of one anew, from the log, so that the old one is not needed
+ * any more. One that is retired meanwhile comes back, and is retired again. */
+int library_rewrite(struct store *s, const struct codebook_row *row);
+
 /* Retires all that can go. Nothing is being encoded, and the index is
  * committed. Returns how many. */
 int library_retire(struct store *s);

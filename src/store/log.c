@@ -636,6 +636,27 @@ int log_seal(struct log *log)
 	return rc;
 }
 
+uint64_t log_active(struct log *log)
+{
+	uint64_t segment;
+
+	sync_lock(&log->lock);
+	segment = log->segment;
+	sync_unlock(&log->lock);
+	return segment != 0 ? segment : UINT64_MAX;
+}
+
+int log_turn(struct log *log)
+{
+	uint64_t segment;
+
+	sync_lock(&log->lock);
+	segment = log->segment;
+	sync_unlock(&log->lock);
+	/* Without one, or with an open transaction in it, it stays. */
+	return segment != 0 ? rotate(log, segment) : 0;
+}
+
 void log_set_checkpoint(struct log *log, uint64_t segment)
 {
 	sync_lock(&log->lock);

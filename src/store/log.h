@@ -88,6 +88,12 @@ int log_written(struct log *log, uint64_t segment, uint64_t end);
 /* Ends the active segment with a FOOTER, durably. */
 int log_seal(struct log *log);
 
+/* The segment that is being written; UINT64_MAX: none has been begun. */
+uint64_t log_active(struct log *log);
+
+/* Goes on in a new segment, so that the one that was active is ended. */
+int log_turn(struct log *log);
+
 /* The END of a checkpoint is durable in this segment: headers tell it. */
 void log_set_checkpoint(struct log *log, uint64_t segment);
 

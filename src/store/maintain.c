@@ -65,6 +65,30 @@ bool maintain_pause(struct store *s, uint64_t ns)
 	return !ending;
 }
 
+/* A disk that is full is known already. */
+static void tell(int rc, const char *what)
+{
+	if (rc < 0 && rc != -ECANCELED && rc != -EROFS && rc != -ENOSPC)
+		report_warn("%s: %s", what, error_text(rc));
+}
+
+/* What is due. */
+static int work(struct store *s)
+{
+	int rc = 0;
+
+	if (checkpoint_due(s)) {
+		rc = checkpoint_write(s);
+		tell(rc, "a checkpoint could not be written");
+	}
+	/* A full disk keeps the cleaner from nothing. */
+	if ((rc == 0 || rc == -ENOSPC) && clean_due(s)) {
+		rc = clean_run(s);
+		tell(rc, "space could not be given back");
+	}
+	return rc;
+}
+
 static void maintain_main(struct work *w, unsigned worker)
 {
 	struct maintain *m = (struct maintain *)w;
@@ -75,14 +99,11 @@ static void maintain_main(struct work *w, unsigned worker)
 	(void)worker;
 	while (maintain_pause(s, pause)) {
 		pause = NS_PER_S;
-		if (store_writable(s) < 0 || !checkpoint_due(s))
+		if (store_writable(s) < 0)
 			continue;
-		rc = checkpoint_write(s);
-		if (rc == 0 || rc == -ECANCELED)
-			continue;
-		report_warn("a checkpoint could not be written: %s",
-			    error_text(rc));
-		pause = RETRY_SECONDS * NS_PER_S;
+		rc = work(s);
+		if (rc < 0 && rc != -ECANCELED && rc != -EROFS)
+			pause = RETRY_SECONDS * NS_PER_S;
 	}
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * maintain.h - the thread that does long work in the background: checkpoints.
+ * maintain.h - the thread that does long work in the background: checkpoints, and
+ * cleaning.
  *
  * Apart from housekeeping, which must come round every second.
  */

@@ -20,6 +20,8 @@ enum {
 	OP_CONTENT_ROWS = 4,
 	OP_BASE_ROWS = 5,
 	OP_CODEBOOK_ROW = 6,
+	OP_FRAME_DEL = 7,
+	OP_SEGMENT_DEL = 8,
 	OP_USER_FIRST = 64, /* the volume's */
 	OP_USER_LAST = 127,
 };

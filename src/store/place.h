@@ -47,6 +47,14 @@ static inline void places_set(struct places *p, uint64_t chunk,
 	p->slots[chunk % PLACES_LEN] = (struct place_slot){ chunk, *place };
 }
 
+static inline void places_drop(struct places *p, uint64_t chunk)
+{
+	struct place_slot *slot = &p->slots[chunk % PLACES_LEN];
+
+	if (slot->chunk == chunk)
+		slot->chunk = 0;
+}
+
 static inline bool places_get(const struct places *p, uint64_t chunk,
 			      struct frame_place *ret)
 {

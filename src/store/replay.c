@@ -565,6 +565,9 @@ int replay_run(struct store *s, bool cut, const struct round *from,
 	apply_release(&r.apply);
 	s->epoch = ret->epoch;
 	s->last_seq = ret->last_seq;
+	/* Whether the files are gone already is not said. */
+	if (rc >= 0 && s->recount)
+		rc = space_recount(s);
 	if (rc >= 0 && ret->applied && !ret->unfinished)
 		rc = save(&r);
 	return rc < 0 ? rc : 0;

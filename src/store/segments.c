@@ -21,8 +21,9 @@ struct segments {
 	struct sync_mutex lock;
 	struct idmap open GUARDED_BY(lock); /* number -> struct segment * */
 	uint64_t clock GUARDED_BY(lock);
-	int log_fd;                     /* immutable */
-	uint8_t uuid[SEGMENT_UUID_LEN]; /* immutable */
+	uint64_t n_removed GUARDED_BY(lock); /* files, ever */
+	int log_fd;                          /* immutable */
+	uint8_t uuid[SEGMENT_UUID_LEN];      /* immutable */
 };
 
 int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
@@ -93,31 +94,83 @@ static struct segment *find_locked(struct segments *t, uint64_t number)
 	return s;
 }
 
-/* Takes ownership of `fd` also on failure. */
-static int adopt(struct segments *t, int fd, const struct segment_header *h,
-		 struct segment **ret)
+static struct segment *segment_new(int fd, const struct segment_header *h)
 {
 	struct segment *s = malloc(sizeof(*s));
+
+	if (s)
+		*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
+	else
+		(void)io_close(fd);
+	return s;
+}
+
+/* Enters one that nobody else has entered. */
+static int enter_locked(struct segments *t, struct segment *s) REQUIRES(t->lock)
+{
+	evict_locked(t);
+	s->used = ++t->clock;
+	return idmap_set(&t->open, s->header.number, (uintptr_t)s);
+}
+
+/* Takes ownership of `fd` also on failure. -EAGAIN: files have been removed
+ * since `n_removed` were gone, maybe this one. */
+static int adopt(struct segments *t, int fd, const struct segment_header *h,
+		 uint64_t n_removed, struct segment **ret)
+{
+	struct segment *s = segment_new(fd, h);
 	struct segment *old;
 	int rc = 0;
 
-	if (!s) {
-		(void)io_close(fd);
+	if (!s)
 		return -ENOMEM;
-	}
-	*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
 	sync_lock(&t->lock);
 	old = find_locked(t, h->number);
-	if (!old) {
-		evict_locked(t);
-		s->used = ++t->clock;
-		rc = idmap_set(&t->open, h->number, (uintptr_t)s);
-	}
+	if (!old)
+		rc = t->n_removed == n_removed ? enter_locked(t, s) : -EAGAIN;
 	sync_unlock(&t->lock);
 	if (rc == 0)
 		*ret = old ? old : s;
 	if (rc < 0 || old)
 		segment_free(s);
+	return rc;
+}
+
+/* Nobody finds it any more; the last who holds it closes it. NULL: there is one,
+ * or there is nothing to close. */
+static struct segment *expel_locked(struct segments *t, uint64_t number)
+	REQUIRES(t->lock)
+{
+	struct segment *s = idmap_ptr(&t->open, number);
+
+	if (!s)
+		return NULL;
+	(void)idmap_del(&t->open, number);
+	s->removed = true;
+	return s->n_refs == 0 ? s : NULL;
+}
+
+/* As adopt(), for a file that was just made: who was quick to open it, to read,
+ * has one of his own. */
+static int adopt_new(struct segments *t, int fd, const struct segment_header *h,
+		     struct segment **ret)
+{
+	struct segment *s = segment_new(fd, h);
+	struct segment *old;
+	int rc;
+
+	if (!s)
+		return -ENOMEM;
+	sync_lock(&t->lock);
+	old = expel_locked(t, h->number);
+	rc = enter_locked(t, s);
+	sync_unlock(&t->lock);
+	if (old)
+		segment_free(old);
+	if (rc < 0)
+		segment_free(s);
+	else
+		*ret = s;
 	return rc;
 }
 
@@ -140,16 +193,19 @@ static int read_header(struct segments *t, int fd, uint64_t number,
 	return 0;
 }
 
-int segments_get(struct segments *t, uint64_t number, struct segment **ret)
+static int open_segment(struct segments *t, uint64_t number,
+			struct segment **ret)
 {
 	char name[SEGMENT_NAME_LEN + 1];
 	struct segment_header header;
 	AUTO_CLOSE int fd = -1;
+	uint64_t n_removed;
 	struct segment *s;
 	int rc;
 
 	sync_lock(&t->lock);
 	s = find_locked(t, number);
+	n_removed = t->n_removed;
 	sync_unlock(&t->lock);
 	if (s) {
 		*ret = s;
@@ -164,16 +220,30 @@ int segments_get(struct segments *t, uint64_t number, struct segment **ret)
 		return rc;
 	/* Frames lie here and there, and chunk_prefetch() reads ahead. */
 	io_random_reads(fd);
-	return adopt(t, steal_fd(&fd), &header, ret);
+	return adopt(t, steal_fd(&fd), &header, n_removed, ret);
+}
+
+int segments_get(struct segments *t, uint64_t number, struct segment **ret)
+{
+	int rc;
+
+	do {
+		rc = open_segment(t, number, ret);
+	} while (rc == -EAGAIN);
+	return rc;
 }
 
 void segments_put(struct segments *t, struct segment *s)
 {
+	bool last;
+
 	if (!s)
 		return;
 	sync_lock(&t->lock);
-	s->n_refs--;
+	last = --s->n_refs == 0 && s->removed;
 	sync_unlock(&t->lock);
+	if (last)
+		segment_free(s);
 }
 
 void segments_ref(struct segments *t, struct segment *s)
@@ -214,7 +284,7 @@ int segments_create(struct segments *t, const struct segment_header *h,
 		(void)io_unlink(t->log_fd, name);
 		return rc;
 	}
-	return adopt(t, steal_fd(&fd), h, ret);
+	return adopt_new(t, steal_fd(&fd), h, ret);
 }
 
 int segments_cut(struct segments *t, uint64_t number, uint64_t len)
@@ -231,14 +301,38 @@ int segments_cut(struct segments *t, uint64_t number, uint64_t len)
 	return rc < 0 ? rc : io_fsync(fd);
 }
 
-int segments_remove(struct segments *t, uint64_t number)
+static void forget(struct segments *t, uint64_t number)
+{
+	struct segment *s;
+
+	sync_lock(&t->lock);
+	t->n_removed++;
+	s = expel_locked(t, number);
+	sync_unlock(&t->lock);
+	if (s)
+		segment_free(s);
+}
+
+int segments_remove_all(struct segments *t, const uint64_t *numbers, size_t n)
 {
 	char name[SEGMENT_NAME_LEN + 1];
-	int rc;
+	size_t i;
+	int rc = 0;
 
-	segment_name(number, name);
-	rc = io_unlink(t->log_fd, name);
-	return rc < 0 ? rc : io_fsync(t->log_fd);
+	for (i = 0; rc == 0 && i < n; i++) {
+		segment_name(numbers[i], name);
+		rc = io_unlink(t->log_fd, name);
+		if (rc == -ENOENT)
+			rc = 0;
+		if (rc == 0)
+			forget(t, numbers[i]);
+	}
+	return rc < 0 || n == 0 ? rc : io_fsync(t->log_fd);
+}
+
+int segments_remove(struct segments *t, uint64_t number)
+{
+	return segments_remove_all(t, &number, 1);
 }
 
 int segments_size(struct segments *t, uint64_t number, uint64_t *ret)
@@ -303,6 +397,61 @@ int segments_range(struct segments *t, uint64_t *ret_first, uint64_t *ret_last)
 	return 0;
 }
 
+struct list {
+	struct segment_file *files; /* owned */
+	size_t n;
+	size_t cap;
+};
+
+static int add_file(struct segments *t, void *ctx, uint64_t number)
+{
+	struct list *l = ctx;
+	uint64_t len = 0;
+	int rc = segments_size(t, number, &len);
+
+	/* It has just been removed. */
+	if (rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return rc;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		struct segment_file *files =
+			realloc(l->files, cap * sizeof(*files));
+
+		if (!files)
+			return -ENOMEM;
+		l->files = files;
+		l->cap = cap;
+	}
+	l->files[l->n++] = (struct segment_file){ number, len };
+	return 0;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	const struct segment_file *left = a;
+	const struct segment_file *right = b;
+
+	return (left->number > right->number) - (left->number < right->number);
+}
+
+int segments_list(struct segments *t, struct segment_file **ret, size_t *ret_n)
+{
+	struct list l = { NULL, 0, 0 };
+	int rc = each_number(t, add_file, &l);
+
+	if (rc < 0) {
+		free(l.files);
+		return rc;
+	}
+	if (l.n > 0)
+		qsort(l.files, l.n, sizeof(*l.files), by_number);
+	*ret = l.files;
+	*ret_n = l.n;
+	return 0;
+}
+
 struct below {
 	uint64_t number;
 	uint64_t n;
@@ -318,6 +467,8 @@ static int add_below(struct segments *t, void *ctx, uint64_t number)
 	if (number >= b->number)
 		return 0;
 	rc = segments_size(t, number, &len);
+	if (rc == -ENOENT) /* it has just been removed */
+		return 0;
 	b->n++;
 	b->len += len;
 	return rc;

@@ -18,6 +18,7 @@ struct segment {
 	struct segment_header header; /* immutable */
 	int fd;                       /* immutable */
 	unsigned n_refs;              /* the table's */
+	bool removed;                 /* the table's: nobody finds it */
 	uint64_t used;                /* the table's */
 };
 
@@ -43,10 +44,22 @@ int segments_create(struct segments *t, const struct segment_header *h,
 /* Cuts the file of a segment that is not being written to `len`, durably. */
 int segments_cut(struct segments *t, uint64_t number, uint64_t len);
 
-/* Removes the file of a segment that nobody holds, durably. */
+/* Removes a segment's file, durably; its bytes are free when the last one who
+ * holds it has given it back. */
 int segments_remove(struct segments *t, uint64_t number);
 
+/* The same for several in one go. One that is not there is no failure. */
+int segments_remove_all(struct segments *t, const uint64_t *numbers, size_t n);
+
 int segments_size(struct segments *t, uint64_t number, uint64_t *ret);
+
+/* Reads the directory: all segments, in the order of their numbers; the caller
+ * frees the list. */
+struct segment_file {
+	uint64_t number;
+	uint64_t len;
+};
+int segments_list(struct segments *t, struct segment_file **ret, size_t *ret_n);
 
 /* Reads the directory: number and bytes of the segments below `number`. */
 int segments_below(struct segments *t, uint64_t number, uint64_t *ret_n,

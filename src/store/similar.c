@@ -144,7 +144,9 @@ static int try_pinned(struct similar *t, struct span bytes, uint64_t chunk)
 	struct chunk_view v;
 	int rc;
 
-	if (!locate(t, chunk, &place) || !may_need(t, place.frame) ||
+	if (!locate(t, chunk, &place) ||
+	    bank_is_condemned(t->s->bank, place.segment) ||
+	    !may_need(t, place.frame) ||
 	    (t->hurry && !cache_has(t->s->cache, place.frame)))
 		return 0;
 	/* What cannot be read is no base, and is told when somebody wants

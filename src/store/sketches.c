@@ -474,6 +474,12 @@ static int move_leaving(struct sketches *k)
 	return rc;
 }
 
+int sketches_drop(struct sketches *k, uint64_t chunk)
+{
+	db_bind_u64(k->del, 0, chunk);
+	return db_run(k->del);
+}
+
 int sketches_flush(struct sketches *k)
 {
 	int rc = write_new(k);

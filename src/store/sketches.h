@@ -74,6 +74,10 @@ bool sketches_promising(struct sketches *k, const struct similar_chunk *found);
 void sketches_judge(struct sketches *k, const struct similar_chunk *found,
 		    bool good);
 
+/* A chunk is gone: the index keeps no sketch of it. What memory, and table
+ * `similar`, have is found to be of no use when it is used. INDEX held. */
+int sketches_drop(struct sketches *k, uint64_t chunk);
+
 /* Writes what is new into the index. INDEX held. */
 int sketches_flush(struct sketches *k);
 

@@ -25,6 +25,7 @@ static const uint64_t RESERVE_LEN = 256 << 10;
 static const uint64_t MARGIN_MAX = 64 << 20;
 static const uint64_t ASK_NS = 50000000;
 static const uint64_t ASK_LEN = 8 << 20;
+static const uint64_t LOW_PART = 20; /* of the disk is little */
 
 void space_init(struct store *s)
 {
@@ -172,6 +173,53 @@ bool space_has(struct store *s, uint64_t len, bool cleaning)
 	return has;
 }
 
+bool space_is_low(struct store *s)
+{
+	struct space *p = &s->space;
+	bool low;
+
+	ask(s);
+	sync_lock(&p->lock);
+	low = room_locked(p) < p->total_len / LOW_PART;
+	sync_unlock(&p->lock);
+	return low;
+}
+
+static void recount(struct store *s, uint64_t n, uint64_t len)
+{
+	s->old_len -= s->position_before - len;
+	s->old_n -= s->n_before - n;
+	s->position_before = len;
+	s->n_before = n;
+	s->recount = false;
+}
+
+int space_recount(struct store *s)
+{
+	uint64_t segment = s->position.segment;
+	uint64_t n = 0;
+	uint64_t len = 0;
+	int rc;
+
+	if (s->log) {
+		index_lock(s);
+		segment = s->position.segment;
+		index_unlock(s);
+	}
+	rc = segments_below(s->segments, segment, &n, &len);
+	if (rc < 0)
+		return rc;
+	if (s->log)
+		index_lock(s);
+	/* Else somebody has gone on to another segment, and will be counted
+	 * the next time. */
+	if (s->position.segment == segment)
+		recount(s, n, len);
+	if (s->log)
+		index_unlock(s);
+	return 0;
+}
+
 static void stat_log(struct store *s, struct store_stats *ret)
 {
 	uint64_t len = 0;
@@ -191,6 +239,8 @@ int store_stat(struct store *s, struct store_stats *ret)
 
 	for (i = 0; i < STORE_N_TOTALS; i++)
 		st.totals[i] = (uint64_t)atomic_load(&s->totals[i]);
+	st.dead_len =
+		st.totals[TOTAL_FRAME_STORED] - st.totals[TOTAL_LIVE_STORED];
 	bank_pending_totals(s->bank, st.totals);
 	stat_log(s, &st);
 	cache_stat(s->cache, &cache);

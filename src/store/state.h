@@ -9,10 +9,12 @@
 #ifndef STORE_STATE_H
 #define STORE_STATE_H
 
+#include "base/grace.h"
 #include "base/sync.h"
 #include "base/workers.h"
 #include "store/bank.h"
 #include "store/cache.h"
+#include "store/clean.h"
 #include "store/codebooks.h"
 #include "store/context.h"
 #include "store/index.h"
@@ -113,6 +115,8 @@ struct store {
 	struct housekeeping *housekeeping; /* NULL: not started */
 	struct maintain *maintain;         /* NULL: not started */
 	struct upkeep upkeep;
+	struct clean_memory clean; /* who has maintain_enter() */
+	struct grace grace;        /* around the use of chunks; store_enter() */
 	struct commit commit;
 	struct space space;
 
@@ -120,10 +124,13 @@ struct store {
 	struct index index;
 	struct txn txn;
 	struct log_commit position; /* the last COMMIT that is applied */
-	uint64_t old_len;           /* bytes of earlier mounts' segments */
-	uint64_t old_n;             /* their number */
+	uint64_t old_len;           /* bytes of earlier mounts' segments, less
+				     * what has been removed since; the sum with
+				     * the log's is right, modulo 2^64 */
+	uint64_t old_n;             /* their number, the same way */
 	uint64_t n_before;          /* segments before position's */
 	struct index_rounds kept;
+	bool recount;     /* segments were removed: space_recount() */
 	bool rebuilding;  /* the index holds only a part of what it should */
 	uint64_t ops_len; /* bytes of operations since the newest round */
 	uint64_t epoch;
@@ -147,6 +154,9 @@ void commit_release(struct store *s);
 int index_commit(struct store *s);
 int index_write(struct store *s, bool truncate); /* INDEX held */
 
+/* index_commit(), and what it has committed is durable. */
+int index_sync(struct store *s);
+
 /* checkpoint.c: a round with this END, in that segment, is durable. INDEX
  * held. */
 void checkpoint_note(struct store *s, uint64_t segment,
@@ -169,6 +179,13 @@ void space_make_reserve(struct store *s);
 bool space_make_room(void *store);
 void space_settle(struct store *s, size_t len);
 void space_tick(struct store *s);
+
+/* Whether there is little room left for new data. */
+bool space_is_low(struct store *s);
+
+/* Counts the segments that are there, and their bytes. Before the log is open
+ * INDEX is held by who replays; afterwards nobody may hold it. */
+int space_recount(struct store *s);
 
 /* Whether the disk holds `len` more bytes that are moved, beside what has been
  * accepted; `cleaning`: what is kept for metadata may be used for the most part,

@@ -48,6 +48,16 @@ int store_writable(const struct store *s)
 	return atomic_load(&s->read_only) ? -EROFS : 0;
 }
 
+unsigned store_enter(struct store *s)
+{
+	return grace_enter(&s->grace);
+}
+
+void store_leave(struct store *s, unsigned turn)
+{
+	grace_leave(&s->grace, turn);
+}
+
 /* ---- the lock ------------------------------------------------------------ */
 
 /* Nothing in the directory may be changed but the lock's text. */
@@ -137,6 +147,7 @@ static struct store *store_new(const struct store_options *options,
 	sync_mutex_init(&s->index_mutex, RANK_INDEX);
 	sync_mutex_init(&s->upkeep.lock, RANK_LEAF);
 	sync_cond_init(&s->upkeep.free);
+	grace_init(&s->grace);
 	commit_init(s);
 	space_init(s);
 	return s;
@@ -398,6 +409,7 @@ static void store_free(struct store *s)
 	segments_free(s->segments);
 	space_release(s);
 	commit_release(s);
+	grace_release(&s->grace);
 	sync_cond_release(&s->upkeep.free);
 	sync_mutex_release(&s->upkeep.lock);
 	sync_mutex_release(&s->index_mutex);

@@ -137,6 +137,15 @@ void store_fail(struct store *s, int err, const char *what);
 /* 0, or -EROFS when nothing may be changed. */
 int store_writable(const struct store *s);
 
+/*
+ * Who reads chunks, or maps them, without a reference of his own enters before he
+ * learns their ids and leaves when he is through: chunks to which nobody refers
+ * are dropped only when all who were inside are out. Never blocks; store_leave()
+ * wants what store_enter() gave. Any lock below LEAF may be held.
+ */
+unsigned store_enter(struct store *s);
+void store_leave(struct store *s, unsigned turn);
+
 /* ---- the index and transactions ------------------------------------------ */
 
 /* Takes the INDEX lock to read. Blocks while others use the index. */
@@ -205,6 +214,7 @@ void store_total_add(struct store *s, enum store_total t, int64_t delta);
 struct store_stats {
 	uint64_t totals[STORE_N_TOTALS];
 	uint64_t stored_len; /* bytes that the store takes on its disk */
+	uint64_t dead_len;   /* of these: payloads that nobody needs */
 	uint64_t n_segments;
 	uint64_t cache_len; /* bytes of decoded frames now */
 	uint64_t cache_hits;

@@ -6,6 +6,7 @@
  * is open. One transaction that is too large for a record is spilled: several
  * OPS records, and the log holds back any COMMIT until the last of them.
  */
+#include "store/drop.h"
 #include "store/ops.h"
 #include "store/state.h"
 #include "stream/record.h"
@@ -73,6 +74,10 @@ int txn_apply(struct store *s, uint8_t type, struct span body)
 {
 	if (type == OP_CODEBOOK_DEL)
 		return apply_codebook_del(s, body);
+	if (type == OP_FRAME_DEL)
+		return drop_apply_frame(s, body);
+	if (type == OP_SEGMENT_DEL)
+		return drop_apply_segment(s, body);
 	if (type < OP_USER_FIRST || type > OP_USER_LAST)
 		return -EOPNOTSUPP;
 	return s->handlers.apply(s->handlers.ctx, type, body);

@@ -69,6 +69,7 @@ int file_explain(struct volume *v, uint64_t ino, uint64_t off,
 		 struct file_piece *pieces, size_t n)
 {
 	struct inode *inode;
+	unsigned turn;
 	int rc = inode_get(v, ino, &inode);
 
 	if (rc)
@@ -77,8 +78,10 @@ int file_explain(struct volume *v, uint64_t ino, uint64_t off,
 	if (!rc)
 		rc = flush_inode(v, inode, FLUSH_ALL);
 	flush_wait(v, inode, 0, UINT64_MAX);
+	turn = store_enter(v->store);
 	if (!rc)
 		rc = explain_from(v, inode, off, pieces, n);
+	store_leave(v->store, turn);
 	inode_put(v, inode);
 	return rc;
 }

@@ -467,6 +467,7 @@ int file_read(struct volume *v, uint64_t ino, uint64_t file_off, size_t len,
 	      struct file_read *ret)
 {
 	struct reading rd = { .v = v, .r = ret, .off = file_off };
+	unsigned turn;
 	uint64_t size;
 	int rc = inode_get(v, ino, &rd.inode);
 
@@ -482,7 +483,10 @@ int file_read(struct volume *v, uint64_t ino, uint64_t file_off, size_t len,
 	sync_unlock(&rd.inode->lock);
 	if (!rc && file_off < size) {
 		rd.end = file_off + min_u64(len, UINT64_MAX - file_off);
+		/* What is read may lose its extents meanwhile. */
+		turn = store_enter(v->store);
 		rc = read_all(&rd);
+		store_leave(v->store, turn);
 	}
 	drop_leaves(&rd);
 	free(rd.leaves);

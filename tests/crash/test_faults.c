@@ -14,6 +14,7 @@
 #include "lib/tmpdir.h"
 #include "model/drive.h"
 #include "model/observe.h"
+#include "model/tidy.h"
 #include "model/verify.h"
 #include "store/checkpoint.h"
 
@@ -26,7 +27,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { STEPS = 90, CHECKPOINT_AT = 40, REOPEN_AT = 60, HANG_S = 60 };
+enum {
+	STEPS = 90,
+	CHECKPOINT_AT = 40,
+	CLEAN_AT = 75,
+	REOPEN_AT = 60,
+	HANG_S = 60
+};
 
 struct attempt {
 	struct tmpdir t;
@@ -39,6 +46,7 @@ struct attempt {
 	uint64_t nth;
 	int err;
 	bool for_good;
+	bool told; /* by what is not an operation */
 };
 
 static uint64_t number_of(const char *name, uint64_t otherwise)
@@ -111,6 +119,14 @@ static void write_checkpoint(struct attempt *a)
 	attempt_ok(a, rc == 0 || fault_fired(), "a checkpoint fails by itself");
 }
 
+static void clean(struct attempt *a)
+{
+	int rc = tidy_store(volume_store(a->d.v), NULL);
+
+	attempt_ok(a, rc == 0 || fault_fired(), "cleaning fails by itself");
+	a->told |= rc < 0;
+}
+
 /* The volume may be closed afterwards (d->v is NULL). */
 static void live(struct attempt *a)
 {
@@ -122,6 +138,8 @@ static void live(struct attempt *a)
 			return;
 		if (a->crash.n_begun == CHECKPOINT_AT)
 			write_checkpoint(a);
+		if (a->crash.n_begun == CLEAN_AT)
+			clean(a);
 		if (a->crash.n_begun != REOPEN_AT)
 			continue;
 		rc = drive_close(d);
@@ -170,7 +188,7 @@ static void settle(struct attempt *a, bool stopped)
 	/* A sync that failed in silence is a promise that was not kept. */
 	if (fault_fired() &&
 	    (a->call == CALL_FDATASYNC || a->call == CALL_FSYNC))
-		attempt_ok(a, stopped || rc, "nobody was told");
+		attempt_ok(a, stopped || rc || a->told, "nobody was told");
 }
 
 /* The disk is well again. */

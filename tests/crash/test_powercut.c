@@ -13,6 +13,7 @@
 #include "model/drive.h"
 #include "model/observe.h"
 #include "model/teach.h"
+#include "model/tidy.h"
 #include "model/verify.h"
 #include "store/checkpoint.h"
 
@@ -27,7 +28,12 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CHECKPOINT_EVERY = 17, LIVES = 12, WHY = VERIFY_WHY + 200 };
+enum {
+	CHECKPOINT_EVERY = 17,
+	CLEAN_EVERY = 23,
+	LIVES = 12,
+	WHY = VERIFY_WHY + 200
+};
 
 struct life {
 	struct tmpdir t;
@@ -39,7 +45,9 @@ struct life {
 	uint64_t n_steps;
 	uint64_t pause_ms; /* between operations, so that time goes by */
 	enum tape_lie lie;
-	bool drop_rename;  /* the volume never hears of one */
+	bool drop_rename; /* the volume never hears of one */
+	bool cleans;      /* and segments go */
+	uint64_t n_removed;
 	uint64_t n_deltas; /* frames of deltas, at the end */
 	size_t made_at;    /* event at which the store was there */
 	size_t end;
@@ -56,6 +64,7 @@ static void life_init(struct life *l, uint64_t seed)
 {
 	*l = (struct life){ .seed = seed, .mix = op_mix_small, .n_steps = 120 };
 	l->mix.weights[OP_REOPEN] = 2;
+	l->cleans = seed % 2 == 1;
 	tmpdir_init(&l->t);
 	ck_assert_ptr_nonnull(realpath(l->t.path, l->top));
 	(void)snprintf(l->store, sizeof(l->store), "%s/store", l->top);
@@ -115,6 +124,14 @@ static void record_step(struct life *l, struct drive *d, struct rng *rng,
 		(void)drive_settle(d, &op);
 }
 
+static void clean(struct life *l, struct drive *d)
+{
+	struct clean_result r;
+
+	ck_ok(tidy_store(volume_store(d->v), &r));
+	l->n_removed += r.n_removed;
+}
+
 static void record(struct life *l)
 {
 	struct rng rng = rng_of(l->seed);
@@ -125,6 +142,8 @@ static void record(struct life *l)
 	drive_init(&d, l->store, &l->mix, l->seed);
 	d.options.store.n_workers = 1 + (unsigned)(l->seed % 2);
 	d.options.store.commit_seconds = 1;
+	if (l->cleans)
+		d.options.store.segment_len = 1 << 20;
 	d.options.store.effort = l->seed % 3 ? EFFORT_BALANCED : EFFORT_STORE;
 	tape_begin(l->store, l->lie);
 	ck_ok(volume_create(l->store, &(struct store_create_options){ 0 }));
@@ -138,6 +157,8 @@ static void record(struct life *l)
 			(void)checkpoint_write(volume_store(d.v));
 		if (i % CHECKPOINT_EVERY == CHECKPOINT_EVERY / 2)
 			(void)teach_store(volume_store(d.v));
+		if (l->cleans && i % CLEAN_EVERY == 0)
+			clean(l, &d);
 		tape_answered(i);
 		pause_ms(l->pause_ms);
 	}
@@ -313,6 +334,7 @@ START_TEST(every_state_of_much_data_is_allowed)
 	l.mix.hard = true;
 	record(&l);
 	ck_assert_uint_gt(l.n_deltas, 0);
+	ck_assert_uint_gt(l.n_removed, 0);
 	ck_assert_msg(try_cuts(&l, number_of("STATES", 240) / 16, why) == 0,
 		      "%s", why);
 	life_release(&l);

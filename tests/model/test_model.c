@@ -8,6 +8,7 @@
 #include "model/drive.h"
 #include "model/observe.h"
 #include "model/teach.h"
+#include "model/tidy.h"
 #include "model/verify.h"
 
 #include "base/bytes.h"
@@ -20,6 +21,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -81,17 +83,21 @@ static void lose_index(const char *store)
 	}
 }
 
-/* Checkpoints are written between the steps, and while nobody steps. */
+/* Checkpoints are written between the steps, and while nobody steps, and segments
+ * removed. */
 static bool run_with_checkpoints(struct drive *d, struct rng *rng,
-				 uint64_t steps)
+				 uint64_t steps, uint64_t *n_removed)
 {
 	uint64_t slice = steps / 5 + 1;
+	struct clean_result cleaned;
 
 	for (uint64_t done = 0; done < steps; done += slice) {
 		if (!drive_run(d, rng, done, min_u64(slice, steps - done)))
 			return false;
 		ck_ok(teach_store(volume_store(d->v)));
 		ck_ok(checkpoint_write(volume_store(d->v)));
+		ck_ok(tidy_store(volume_store(d->v), &cleaned));
+		*n_removed += cleaned.n_removed;
 	}
 	return true;
 }
@@ -105,12 +111,16 @@ static uint64_t n_deltas(const struct drive *d)
 	return st.totals[TOTAL_KIND_FIRST + ENCODE_DELTA];
 }
 
-/* Returns how many frames of deltas were written. */
-static uint64_t live(uint64_t seed, uint64_t steps)
+/* What came to be of several lives. */
+struct lived {
+	uint64_t n_deltas;  /* frames of them */
+	uint64_t n_removed; /* segments */
+};
+
+static void live(uint64_t seed, uint64_t steps, struct lived *ret)
 {
 	struct rng rng = rng_of(seed);
 	struct tmpdir t;
-	uint64_t n;
 	struct drive d;
 
 	tmpdir_init(&t);
@@ -118,7 +128,8 @@ static uint64_t live(uint64_t seed, uint64_t steps)
 	d.options = some_options(seed);
 	ck_ok(volume_create(d.path, &(struct store_create_options){ 0 }));
 	ck_ok(drive_open(&d));
-	drive_ok(&d, run_with_checkpoints(&d, &rng, steps), seed);
+	drive_ok(&d, run_with_checkpoints(&d, &rng, steps, &ret->n_removed),
+		 seed);
 	drive_ok(&d, drive_compare(&d), seed);
 	ck_ok(drive_close(&d));
 	ck_ok(drive_open(&d));
@@ -130,11 +141,10 @@ static uint64_t live(uint64_t seed, uint64_t steps)
 	ck_assert(store_opened(volume_store(d.v))->from_checkpoint);
 	drive_ok(&d, drive_compare(&d), seed);
 	drive_ok(&d, drive_check(&d), seed);
-	n = n_deltas(&d);
+	ret->n_deltas += n_deltas(&d);
 	ck_ok(drive_close(&d));
 	drive_release(&d);
 	tmpdir_release(&t);
-	return n;
 }
 
 START_TEST(random_lives)
@@ -142,15 +152,16 @@ START_TEST(random_lives)
 	uint64_t steps = number_of("STEPS", 700);
 	uint64_t seed = number_of("SEED", 0);
 
-	uint64_t n = 0;
+	struct lived all = { 0 };
 
 	if (seed) {
-		(void)live(seed, steps);
+		live(seed, steps, &all);
 		return;
 	}
 	for (seed = 1; seed <= number_of("SEEDS", 6); seed++)
-		n += live(seed, steps);
-	ck_assert_uint_gt(n, 0);
+		live(seed, steps, &all);
+	ck_assert_uint_gt(all.n_deltas, 0);
+	ck_assert_uint_gt(all.n_removed, 0);
 }
 END_TEST
 
@@ -160,8 +171,9 @@ END_TEST
 struct round {
 	uint64_t seed;
 	uint64_t n_steps;
-	uint64_t kill_after; /* answered operations */
-	uint64_t pause_ns;   /* then */
+	uint64_t kill_after;  /* answered operations */
+	uint64_t pause_ns;    /* then */
+	uint64_t clean_every; /* steps; 0: never */
 	int to_parent[2];
 };
 
@@ -180,6 +192,8 @@ static void work_until_killed(struct drive *d, const struct round *r)
 		}
 		if (write(r->to_parent[1], &byte, 1) != 1)
 			_exit(5);
+		if (r->clean_every != 0 && i % r->clean_every == 0)
+			(void)tidy_store(volume_store(d->v), NULL);
 	}
 	(void)pause();
 	_exit(6);
@@ -246,6 +260,7 @@ static void crash_once(struct drive *d, uint64_t seed)
 	r.kill_after = rng_below(&rng, 300);
 	r.pause_ns = rng_below(&rng, 3) ? rng_below(&rng, 20000000)
 					: rng_below(&rng, 500000);
+	r.clean_every = rng_below(&rng, 3) ? 10 + rng_below(&rng, 40) : 0;
 	d->options = some_options(seed);
 	ck_ok(pipe2(r.to_parent, O_CLOEXEC));
 	(void)fflush(NULL);
@@ -361,13 +376,34 @@ static void members_init(struct member *members, struct volume *v,
 	}
 }
 
+/* Cleans all the time. */
+struct cleaner {
+	struct store *s;
+	atomic_bool end;
+	pthread_t thread;
+};
+
+static void *clean_always(void *arg)
+{
+	struct cleaner *c = arg;
+
+	while (!atomic_load(&c->end))
+		ck_ok(tidy_store(c->s, NULL));
+	return NULL;
+}
+
 static void run_members(struct member *members)
 {
+	struct cleaner cleaner = { .s = volume_store(members[0].d.v) };
+
+	ck_ok(pthread_create(&cleaner.thread, NULL, clean_always, &cleaner));
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_ok(pthread_create(&members[i].thread, NULL, member_run,
 				     &members[i]));
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_ok(pthread_join(members[i].thread, NULL));
+	atomic_store(&cleaner.end, true);
+	ck_ok(pthread_join(cleaner.thread, NULL));
 	for (unsigned i = 0; i < THREADS; i++) {
 		struct member *me = &members[i];
 
@@ -395,7 +431,8 @@ static void look_again(struct member *me, struct volume *v)
 START_TEST(threads_in_their_own_directories)
 {
 	struct volume_options options = { .n_inodes = 100,
-					  .dirty_len = 8 * MIB };
+					  .dirty_len = 8 * MIB,
+					  .store.segment_len = 2 * MIB };
 	struct member members[THREADS];
 	struct volume *v = NULL;
 	struct drive all = { 0 };

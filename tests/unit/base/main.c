@@ -12,7 +12,7 @@ int main(void)
 		suite_buffer,  suite_bytes,  suite_cleanup, suite_clock,
 		suite_error,   suite_hash,   suite_idmap,   suite_io,
 		suite_pool,    suite_report, suite_sync,    suite_varint,
-		suite_workers, NULL,
+		suite_workers, suite_grace,  NULL,
 	};
 
 	return suite_run(suites);

@@ -12,6 +12,7 @@ Suite *suite_bytes(void);
 Suite *suite_cleanup(void);
 Suite *suite_clock(void);
 Suite *suite_error(void);
+Suite *suite_grace(void);
 Suite *suite_hash(void);
 Suite *suite_idmap(void);
 Suite *suite_io(void);

@@ -12,7 +12,7 @@
 
 static const struct command *const commands[] = {
 	&cmd_mkfs,  &cmd_mount,  &cmd_umount, &cmd_sync,     &cmd_stat,
-	&cmd_check, &cmd_encode, &cmd_decode, &cmd_codebook,
+	&cmd_check, &cmd_encode, &cmd_decode, &cmd_codebook, &cmd_gc,
 };
 
 START_TEST(bytes_read_well)

@@ -20,7 +20,7 @@
 static bool has_arguments(enum control_verb verb)
 {
 	return verb == CONTROL_EXPLAIN || verb == CONTROL_CODEBOOK ||
-	       verb == CONTROL_OPTIMIZE;
+	       verb == CONTROL_OPTIMIZE || verb == CONTROL_GC;
 }
 
 START_TEST(parses_requests)

@@ -16,7 +16,7 @@ int main(void)
 		suite_deltas,     suite_library,  suite_sampler,  suite_rounds,
 		suite_checkpoint, suite_fault,    suite_chunk,    suite_index,
 		suite_move,       suite_db,       suite_ingest,   suite_layout,
-		suite_recode,     suite_optimize, NULL,
+		suite_recode,     suite_optimize, suite_clean,    NULL,
 	};
 
 	fault_skip_syncs(true); /* nobody pulls a real plug */

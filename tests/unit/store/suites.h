@@ -11,6 +11,7 @@ Suite *suite_bank(void);
 Suite *suite_cache(void);
 Suite *suite_checkpoint(void);
 Suite *suite_chunk(void);
+Suite *suite_clean(void);
 Suite *suite_commit(void);
 Suite *suite_context(void);
 Suite *suite_db(void);
