@@ -221,7 +221,9 @@ int bank_rows_add(struct bank_rows *r, const struct pending *p)
 		if (rc == 0 && n > 0)
 			rc = add_bases(r, &p->frames[i], p->bases + n_bases);
 		n_bases += n;
-		chunks += p->frames[i].n_chunks;
+		/* Where all chunks were known, there is no table to point into. */
+		if (p->frames[i].n_chunks > 0)
+			chunks += p->frames[i].n_chunks;
 	}
 	for (i = 0; rc == 0 && i < p->n_chunks; i++)
 		rc = add_chunk(r, &p->chunks[i],
