@@ -8,6 +8,7 @@
  */
 #include "store/optimize.h"
 
+#include "store/clean.h"
 #include "store/ingest.h"
 #include "store/maintain.h"
 #include "store/optimize_impl.h"
@@ -20,6 +21,9 @@ enum {
 	CLUSTER_SHIFT = 1, /* similar chunks: at most half a frame */
 	DONE_SHIFT = 2,    /* optimised frames are a quarter as long or more */
 };
+
+/* So many bytes of frames that hold nothing are worth a run of the cleaner. */
+static const uint64_t DEAD_LEN = UINT64_C(512) << 20;
 
 /* ---- shared with the estimate --------------------------------------------- */
 
@@ -93,7 +97,8 @@ struct run {
 	struct store *s;
 	struct optimize_plan plan;
 	struct repacker *repacker;
-	int64_t passed_len; /* raw bytes that repacking does not count, less
+	uint64_t cleaned_len; /* of work.freed_len, when the cleaner ran */
+	int64_t passed_len;   /* raw bytes that repacking does not count, less
 			     * those that it counts twice */
 	struct optimized sum;
 };
@@ -154,6 +159,49 @@ static int next_window(struct run *r, window_source *next, void *ctx)
 	return rc < 0 ? rc : more;
 }
 
+/* What has been freed becomes free on the disk. */
+static int clean(struct run *r)
+{
+	const atomic_bool *stop = r->plan.options.stop;
+	struct clean_result result = { .n_removed = 0 };
+	int rc = clean_begin(r->s);
+
+	if (rc == 0)
+		rc = 1;
+	while (rc == 1 && !(stop && atomic_load(stop)))
+		rc = clean_step(r->s, &result);
+	r->cleaned_len = r->sum.work.freed_len;
+	tell(r, &r->sum.work);
+	return rc < 0 ? rc : 0;
+}
+
+/* After a window, with what came of it: at the end, if the disk is full, or if
+ * enough has come together. */
+static int clean_at_times(struct run *r, int rc)
+{
+	uint64_t dead_len = r->sum.work.freed_len - r->cleaned_len;
+	int clean_rc;
+
+	if (dead_len == 0 || (rc == 1 && dead_len < DEAD_LEN) ||
+	    (rc < 0 && rc != -ENOSPC))
+		return rc;
+	clean_rc = clean(r);
+	return clean_rc < 0 && rc >= 0 ? clean_rc : rc;
+}
+
+static int run_windows(struct run *r, struct optimize_walk *walk)
+{
+	const struct optimize_options *o = &r->plan.options;
+	int rc;
+
+	do {
+		rc = o->next ? next_window(r, o->next, o->source)
+			     : next_window(r, optimize_walk_next, walk);
+		rc = clean_at_times(r, rc);
+	} while (rc == 1);
+	return rc;
+}
+
 int optimize(struct store *s, const struct optimize_options *options,
 	     struct optimized *ret)
 {
@@ -170,11 +218,7 @@ int optimize(struct store *s, const struct optimize_options *options,
 	if (rc < 0)
 		return rc;
 	optimize_walk_all(s, options, &walk);
-	do {
-		rc = options->next
-			     ? next_window(&r, options->next, options->source)
-			     : next_window(&r, optimize_walk_next, &walk);
-	} while (rc == 1);
+	rc = run_windows(&r, &walk);
 	repacker_free(r.repacker);
 	*ret = r.sum;
 	return rc;

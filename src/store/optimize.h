@@ -44,10 +44,10 @@ struct optimize_options {
 };
 
 /*
- * Optimises what the source gives. Blocks for long; no lock is held. One at a
- * time. `ret` says what was done also after a failure. -ENOSPC: the disk has no
- * room for what has to stand beside the old until that can go. -ECANCELED,
- * -EROFS, -EIO, -ENOMEM.
+ * Optimises what the source gives, and has the cleaner give back what that
+ * frees. Blocks for long; no lock is held. One at a time. `ret` says what was
+ * done also after a failure. -ENOSPC: the disk has no room for what has to stand
+ * beside the old until that can go. -ECANCELED, -EROFS, -EIO, -ENOMEM.
  */
 int optimize(struct store *s, const struct optimize_options *options,
 	     struct optimized *ret);

@@ -38,6 +38,17 @@ sums()
 	find . -type f -exec md5sum {} + | sort -k 2
 }
 
+# The last of a dead daemon's threads may take its time.
+wait_unlocked()
+{
+	local n
+	for ((n = 0; n < 1000; n++)); do
+		flock -n "$work/store/lock" true && return
+		sleep 0.02
+	done
+	fail 'the store is still locked'
+}
+
 # Frames take less, and all bytes are as they were.
 gained()
 {
@@ -69,6 +80,30 @@ test_optimize_store()
 	sums | cmp - "$work/sums" || fail 'other bytes'
 	again -o ro
 	sums | cmp - "$work/sums" || fail 'other bytes, read-only'
+	finish
+}
+
+# What is freed is given back, when it is more than it costs.
+test_optimize_space()
+{
+	local before after
+	start
+	awk 'BEGIN {
+		srand(2)
+		for (i = 0; i < 900000; i++)
+			printf "word%d%s", int(rand() * rand() * 5000), i % 12 ? " " : "\n"
+	}' >words
+	sums >"$work/sums"
+	cd "$work"
+	unmount_at mnt
+	before=$(du -sb store | cut -f 1)
+	optimize --json store >told
+	gained told
+	after=$(du -sb store | cut -f 1)
+	((after < before)) || fail "$before bytes before, $after now"
+	mount_at store mnt
+	cd mnt
+	sums | cmp - "$work/sums" || fail 'other bytes'
 	finish
 }
 
@@ -131,6 +166,7 @@ test_optimize_killed()
 		kill -9 "$(daemon_pid)"
 		wait_gone "$(daemon_pid)"
 		wait $! || true
+		wait_unlocked
 		umount -l mnt
 		mount_at store mnt
 		cd mnt
