@@ -203,7 +203,8 @@ static int copy(const struct pending *p, uint64_t seq, bool behind,
 
 		if ((f->place.frame > seq) == behind)
 			rc = pending_add(to, f, &parts);
-		parts.chunks += f->n_chunks;
+		if (parts.chunks)
+			parts.chunks += f->n_chunks;
 		if (parts.moves)
 			parts.moves += f->n_moves;
 		if (parts.bases)
