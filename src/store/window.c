@@ -307,7 +307,8 @@ bool window_leave_rest(struct window *w)
 		w->homes[n++] = w->homes[i];
 	}
 	w->n_chunks = n;
-	memset(w->moved, 0, n);
+	for (i = 0; i < n; i++)
+		w->moved[i] = false;
 	for (i = 0; i < w->n_frames; i++)
 		w->frames[i].live_len = w->frames[i].live_left;
 	return n > 0;
