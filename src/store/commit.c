@@ -173,8 +173,8 @@ static int commit_rest(struct store *s, bool sync)
 	bank_settle(s->bank);
 	if (commit.seq != 0) {
 		s->position = commit;
-		s->position_before = s->old_len + commit.before;
-		s->n_before = s->old_n + commit.n_before;
+		s->position_before = atomic_load(&s->old_len) + commit.before;
+		s->n_before = atomic_load(&s->old_n) + commit.n_before;
 	}
 	rc = index_write(s, sync);
 	if (rc == 0 && sync)

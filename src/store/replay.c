@@ -149,8 +149,8 @@ static int apply_group(struct replay *r, const struct scan_record *rec)
 	s->position.segment = r->number;
 	s->position.off = r->good_off;
 	s->position.hash = rec->head.header_hash;
-	s->position_before = s->old_len;
-	s->n_before = s->old_n;
+	s->position_before = atomic_load(&s->old_len);
+	s->n_before = atomic_load(&s->old_n);
 	if (r->apply.n_ops >= SAVE_OPS ||
 	    bank_n_pending(s->bank) >= SAVE_PENDING)
 		return save(r);
@@ -379,8 +379,8 @@ static int read_segment(struct replay *r)
 	else if (!r->out->damage && (rc >= 0 || scan_is_bad(rc)))
 		rc = end_segment(r, rc);
 	/* A tail that was cut does not count. */
-	s->old_len += r->sealed ? r->scan.size : r->good_off;
-	s->old_n++;
+	atomic_fetch_add(&s->old_len, r->sealed ? r->scan.size : r->good_off);
+	atomic_fetch_add(&s->old_n, 1);
 	scan_release(&r->scan);
 	return rc;
 }
@@ -436,8 +436,8 @@ static int begin_at(struct replay *r, const struct index_meta *m)
 	r->out->any = true;
 	r->out->last_commit = m->applied_seq;
 	r->out->last_segment = m->segment;
-	r->s->old_len = m->log_len;
-	r->s->old_n = m->n_before;
+	atomic_store(&r->s->old_len, m->log_len);
+	atomic_store(&r->s->old_n, m->n_before);
 	rc = pin(r, AHEAD);
 	return rc == 1 ? check_position(r, m) : rc;
 }
@@ -510,8 +510,8 @@ static void take_meta(struct store *s, const struct index_meta *m)
 	s->n_before = m->n_before;
 	s->kept = m->rounds;
 	s->ops_len = m->ops_len;
-	s->old_len = 0;
-	s->old_n = 0;
+	atomic_store(&s->old_len, 0);
+	atomic_store(&s->old_n, 0);
 	s->epoch = m->epoch;
 	s->last_seq = m->last_seq;
 }

@@ -187,8 +187,8 @@ bool space_is_low(struct store *s)
 
 static void recount(struct store *s, uint64_t n, uint64_t len)
 {
-	s->old_len -= s->position_before - len;
-	s->old_n -= s->n_before - n;
+	atomic_fetch_sub(&s->old_len, s->position_before - len);
+	atomic_fetch_sub(&s->old_n, s->n_before - n);
 	s->position_before = len;
 	s->n_before = n;
 	s->recount = false;
@@ -227,8 +227,9 @@ static void stat_log(struct store *s, struct store_stats *ret)
 
 	if (s->log)
 		log_extent(s->log, &len, &n);
-	ret->n_segments = s->old_n + n;
-	ret->stored_len = s->old_len + len + atomic_load(&s->index_len);
+	ret->n_segments = atomic_load(&s->old_n) + n;
+	ret->stored_len =
+		atomic_load(&s->old_len) + len + atomic_load(&s->index_len);
 }
 
 int store_stat(struct store *s, struct store_stats *ret)
@@ -239,8 +240,10 @@ int store_stat(struct store *s, struct store_stats *ret)
 
 	for (i = 0; i < STORE_N_TOTALS; i++)
 		st.totals[i] = (uint64_t)atomic_load(&s->totals[i]);
-	st.dead_len =
-		st.totals[TOTAL_FRAME_STORED] - st.totals[TOTAL_LIVE_STORED];
+	/* The two are not of one moment. */
+	if (st.totals[TOTAL_FRAME_STORED] > st.totals[TOTAL_LIVE_STORED])
+		st.dead_len = st.totals[TOTAL_FRAME_STORED] -
+			      st.totals[TOTAL_LIVE_STORED];
 	bank_pending_totals(s->bank, st.totals);
 	stat_log(s, &st);
 	cache_stat(s->cache, &cache);

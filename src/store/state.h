@@ -97,6 +97,10 @@ struct store {
 	atomic_uint_fast64_t next_ids[STORE_N_IDS];
 	atomic_int_fast64_t totals[STORE_N_TOTALS];
 	atomic_uint_fast64_t index_len;
+	/* Bytes of earlier mounts' segments, less what has been removed since,
+	 * and their number: the sum with the log's is right, modulo 2^64. */
+	atomic_uint_fast64_t old_len;
+	atomic_uint_fast64_t old_n;
 
 	struct segments *segments;
 	struct contexts *contexts;
@@ -124,10 +128,6 @@ struct store {
 	struct index index;
 	struct txn txn;
 	struct log_commit position; /* the last COMMIT that is applied */
-	uint64_t old_len;           /* bytes of earlier mounts' segments, less
-				     * what has been removed since; the sum with
-				     * the log's is right, modulo 2^64 */
-	uint64_t old_n;             /* their number, the same way */
 	uint64_t n_before;          /* segments before position's */
 	struct index_rounds kept;
 	bool recount;     /* segments were removed: space_recount() */
