@@ -136,6 +136,7 @@ int pending_add(struct pending *p, const struct pending_frame *frame,
 	size_t i;
 	int rc = reserve(p, frame);
 
+	assert(chunks || frame->n_chunks == 0);
 	assert(parts->moves || frame->n_moves == 0);
 	assert(parts->bases || frame->n_bases == 0);
 	for (i = 0; rc == 0 && i < frame->n_chunks; i++) {
