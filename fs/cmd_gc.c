@@ -14,6 +14,7 @@
 #include "explain.h"
 #include "json.h"
 #include "store/clean.h"
+#include "store/maintain.h"
 #include "volume/volume.h"
 
 #include <inttypes.h>
@@ -21,6 +22,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+enum { BUSY_NS = 100000000 };
 
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -58,10 +62,16 @@ int gc_serve(struct store *s, const char *arguments, struct json *reply)
 {
 	int rc = -EINVAL;
 
+	/* One thread answers all requests: it waits for nobody's long work. */
+	if (!maintain_try_enter(s)) {
+		json_bool(reply, "busy", true);
+		return 0;
+	}
 	if (strcmp(arguments, "begin") == 0)
 		rc = clean_begin(s);
 	else if (strcmp(arguments, "step") == 0)
 		rc = serve_step(s, reply);
+	maintain_leave(s);
 	if (rc == 0)
 		return 0;
 	json_text(reply, "problem",
@@ -91,12 +101,29 @@ static int serve_here(struct asked *a, const char *arguments)
 	return rc < 0 ? rc : end_rc;
 }
 
-static int ask(struct asked *a, const char *arguments)
+static int ask_once(struct asked *a, const char *arguments)
 {
 	const struct control_request request = { CONTROL_GC, arguments };
 
 	return a->volume ? serve_here(a, arguments)
 			 : control_ask(a->store, &request, a->reply);
+}
+
+/* Waits while a checkpoint is written, or the store optimised. */
+static int ask(struct asked *a, const char *arguments)
+{
+	static const struct timespec while_busy = { 0, BUSY_NS };
+	bool busy = true;
+	int rc = 0;
+
+	while (rc == 0 && busy) {
+		rc = ask_once(a, arguments);
+		if (rc < 0 || json_get_bool(a->reply, "busy", &busy) < 0)
+			busy = false;
+		if (busy)
+			(void)nanosleep(&while_busy, NULL);
+	}
+	return rc;
 }
 
 static int open_here(struct asked *a)

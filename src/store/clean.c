@@ -19,6 +19,7 @@
 #include <stdlib.h>
 
 #define NS_PER_S ((uint64_t)1000000000)
+#define TURN_NS  NS_PER_S /* between two steps, in which others may begin */
 
 enum {
 	BATCH_SEGMENTS = 8,   /* emptied in one step, */
@@ -509,12 +510,9 @@ int clean_begin(struct store *s)
 
 	if (rc < 0)
 		return rc;
-	maintain_enter(s);
 	s->clean.n_bad = 0;
 	s->clean.n_rounds = 2;
-	rc = turn(s);
-	maintain_leave(s);
-	return rc;
+	return turn(s);
 }
 
 int clean_step(struct store *s, struct clean_result *ret)
@@ -525,12 +523,7 @@ int clean_step(struct store *s, struct clean_result *ret)
 	};
 	int rc = store_writable(s);
 
-	if (rc < 0)
-		return rc;
-	maintain_enter(s);
-	rc = step(s, &by_hand, ret);
-	maintain_leave(s);
-	return rc;
+	return rc < 0 ? rc : step(s, &by_hand, ret);
 }
 
 /* ---- by itself ------------------------------------------------------------------ */
@@ -578,7 +571,9 @@ static int run(struct store *s, bool low)
 		rc = step(s, &effort, &result);
 		if (rc != 1)
 			break;
-		rc = maintain_pause(s, 0) ? 0 : -ECANCELED;
+		maintain_leave(s);
+		rc = maintain_pause(s, low ? 0 : TURN_NS) ? 0 : -ECANCELED;
+		maintain_enter(s);
 	}
 	return rc;
 }

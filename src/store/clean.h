@@ -52,7 +52,7 @@ struct clean_result {
 };
 
 /* The first step of a run by hand: the active segment is ended, so that it can be
- * cleaned. Errors as those of clean_step(). */
+ * cleaned. The caller has maintain_enter(). Errors as those of clean_step(). */
 int clean_begin(struct store *s);
 
 /*
@@ -60,14 +60,15 @@ int clean_begin(struct store *s);
  * written, or segments are removed. Adds to `ret`. 1: there is more to do; 0: that
  * was all. What was done is durable. -ECANCELED: the store is being closed.
  * -ENOSPC: there is no room even for what would free some. -EROFS, -EIO, -ENOMEM,
- * -EUCLEAN. Blocks; no lock may be held.
+ * -EUCLEAN. Blocks; no lock may be held. The caller has maintain_enter(), and gives
+ * others their turn between two steps.
  */
 int clean_step(struct store *s, struct clean_result *ret);
 
 /* Whether it is worthwhile that the store begins by itself. */
 bool clean_due(struct store *s);
 
-/* Runs by itself, with long rests. Errors as above. */
+/* Runs by itself, with long rests, and enters and leaves. Errors as above. */
 int clean_run(struct store *s);
 
 #endif

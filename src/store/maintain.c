@@ -38,6 +38,18 @@ void maintain_enter(struct store *s)
 	sync_unlock(&u->lock);
 }
 
+bool maintain_try_enter(struct store *s)
+{
+	struct upkeep *u = &s->upkeep;
+	bool entered;
+
+	sync_lock(&u->lock);
+	entered = !u->busy;
+	u->busy = true;
+	sync_unlock(&u->lock);
+	return entered;
+}
+
 void maintain_leave(struct store *s)
 {
 	struct upkeep *u = &s->upkeep;

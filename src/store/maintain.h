@@ -20,6 +20,9 @@ void maintain_end(struct store *s);
 
 /* Waits until nobody else does long work, and keeps others from it. */
 void maintain_enter(struct store *s);
+
+/* The same for who must not wait, which may be minutes: false, somebody is at it. */
+bool maintain_try_enter(struct store *s);
 void maintain_leave(struct store *s);
 
 /* Sleeps, unless the store is being closed: then false. */

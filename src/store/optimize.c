@@ -164,12 +164,18 @@ static int clean(struct run *r)
 {
 	const atomic_bool *stop = r->plan.options.stop;
 	struct clean_result result = { .n_removed = 0 };
-	int rc = clean_begin(r->s);
+	int rc;
 
+	maintain_enter(r->s);
+	rc = clean_begin(r->s);
+	maintain_leave(r->s);
 	if (rc == 0)
 		rc = 1;
-	while (rc == 1 && !(stop && atomic_load(stop)))
+	while (rc == 1 && !(stop && atomic_load(stop))) {
+		maintain_enter(r->s);
 		rc = clean_step(r->s, &result);
+		maintain_leave(r->s);
+	}
 	r->cleaned_len = r->sum.work.freed_len;
 	tell(r, &r->sum.work);
 	return rc < 0 ? rc : 0;

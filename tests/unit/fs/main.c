@@ -12,7 +12,7 @@ int main(void)
 		suite_cmd,      suite_control,   suite_daemon,   suite_explain,
 		suite_json,     suite_mountinfo, suite_options,  suite_output,
 		suite_refusals, suite_stats,     suite_transfer, suite_wire,
-		suite_codebook, suite_pieces,    NULL,
+		suite_codebook, suite_pieces,    suite_gc,       NULL,
 	};
 
 	return suite_run(suites);

@@ -12,6 +12,7 @@ Suite *suite_codebook(void);
 Suite *suite_control(void);
 Suite *suite_daemon(void);
 Suite *suite_explain(void);
+Suite *suite_gc(void);
 Suite *suite_json(void);
 Suite *suite_mountinfo(void);
 Suite *suite_options(void);
