@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * clean.c - looks at all segments, and does the next step; clean.h says why so.
+ * clean.c - the next step by what a survey says; clean.h says why so.
+ *
+ * To look at all frames takes a second for some million of them, and a run has
+ * many steps: a survey serves until it knows of nothing to do, and the one that
+ * ends the run is new.
  */
 #include "store/clean.h"
 
@@ -14,6 +18,7 @@
 #include "store/maintain.h"
 #include "store/scan.h"
 #include "store/state.h"
+#include "store/survey.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -25,7 +30,6 @@ enum {
 	BATCH_SEGMENTS = 8,   /* emptied in one step, */
 	BATCH_LEN = 32 << 20, /* with so much to move, unless it is one */
 	REMOVE_MAX = 1024,    /* removed in one step */
-	PAGE_ROWS = 512,      /* frames looked at under one INDEX */
 	HAND_PERCENT = 85,    /* so much may live, by hand or in need */
 	IDLE_PERCENT = 50,
 	REST = 3,         /* times as long as it works */
@@ -47,119 +51,6 @@ struct effort {
 			       * costs */
 };
 
-/* What is known of a segment. */
-struct use {
-	uint64_t number;
-	uint64_t len;  /* of its file */
-	uint64_t live; /* payload bytes that live */
-	bool needed;   /* it holds a frame, or a codebook */
-	bool deltas;   /* it holds frames of deltas that are all dead */
-};
-
-struct survey {
-	struct use *list; /* owned; by number */
-	size_t n;
-	uint64_t active;  /* the segment that is written to */
-	uint64_t applied; /* the one up to which the index is durable */
-	uint64_t earlier; /* where the older checkpoint starts; 0: none */
-};
-
-/* ---- looking ------------------------------------------------------------------ */
-
-static int list_segments(struct store *s, struct survey *v)
-{
-	struct segment_file *files = NULL;
-	size_t i;
-	int rc = segments_list(s->segments, &files, &v->n);
-
-	if (rc < 0)
-		return rc;
-	v->list = calloc(v->n + 1, sizeof(*v->list));
-	for (i = 0; v->list && i < v->n; i++)
-		v->list[i] = (struct use){ .number = files[i].number,
-					   .len = files[i].len };
-	free(files);
-	return v->list ? 0 : -ENOMEM;
-}
-
-/* NULL: there is no such file. */
-static struct use *use_of(const struct survey *v, uint64_t number)
-{
-	size_t low = 0;
-	size_t high = v->n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (v->list[mid].number < number)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < v->n && v->list[low].number == number ? &v->list[low]
-							   : NULL;
-}
-
-/* A page of frames behind `after`. 1: there are more. */
-static int count_page(struct store *s, struct survey *v, uint64_t *after)
-{
-	struct bank_frame_row row;
-	struct use *u;
-	unsigned n;
-	int rc = 1;
-
-	index_lock(s);
-	for (n = 0; rc == 1 && n < PAGE_ROWS; n++) {
-		rc = bank_next_frame(s->bank, *after, &row);
-		if (rc != 1)
-			break;
-		*after = row.place.frame;
-		u = use_of(v, row.place.segment);
-		if (!u)
-			continue;
-		u->live += bank_live_stored(&row);
-		u->needed = true;
-		u->deltas |= row.kind == ENCODE_DELTA && row.live_len == 0;
-	}
-	index_unlock(s);
-	return rc;
-}
-
-static int count_codebooks(struct store *s, const struct survey *v)
-{
-	struct codebook_row row = { .id = 0 };
-	struct use *u;
-	int rc;
-
-	while ((rc = library_next(s, row.id, &row)) == 1) {
-		u = use_of(v, row.place.segment);
-		if (!u)
-			continue;
-		u->live += row.payload_len;
-		u->needed = true;
-	}
-	return rc;
-}
-
-/* The index is committed. */
-static int look(struct store *s, struct survey *v)
-{
-	uint64_t after = 0;
-	int rc = list_segments(s, v);
-
-	if (rc < 0)
-		return rc;
-	index_lock(s);
-	v->applied = s->position.segment;
-	v->earlier = s->kept.earlier;
-	index_unlock(s);
-	v->active = log_active(s->log);
-	do {
-		rc = count_page(s, v, &after);
-	} while (rc == 1);
-	return rc < 0 ? rc : count_codebooks(s, v);
-}
-
 /* ---- emptying ----------------------------------------------------------------- */
 
 static bool is_bad(const struct clean_memory *m, uint64_t number)
@@ -174,7 +65,7 @@ static bool is_bad(const struct clean_memory *m, uint64_t number)
 }
 
 static bool is_worthwhile(const struct store *s, const struct survey *v,
-			  const struct effort *e, const struct use *u)
+			  const struct effort *e, const struct segment_use *u)
 {
 	return u->needed && u->number < v->active &&
 	       s->clean.n_bad < CLEAN_BAD_MAX &&
@@ -186,7 +77,7 @@ static bool is_worthwhile(const struct store *s, const struct survey *v,
 static size_t pick(const struct store *s, const struct survey *v,
 		   const struct effort *e, uint64_t *picked)
 {
-	const struct use *best;
+	const struct segment_use *best;
 	uint64_t len = 0;
 	size_t n = 0;
 	size_t i;
@@ -195,7 +86,7 @@ static size_t pick(const struct store *s, const struct survey *v,
 	do {
 		best = NULL;
 		for (i = 0; i < v->n; i++) {
-			const struct use *u = &v->list[i];
+			const struct segment_use *u = &v->list[i];
 
 			for (k = 0; k < n && picked[k] != u->number; k++)
 				;
@@ -291,6 +182,7 @@ static int empty(struct store *s, uint64_t *picked, size_t n,
 		 const struct effort *effort, struct clean_result *ret)
 {
 	struct evacuation e = { .rest = effort->rest };
+	size_t i;
 	int rc;
 
 	bank_condemn(s->bank, picked, n);
@@ -298,6 +190,8 @@ static int empty(struct store *s, uint64_t *picked, size_t n,
 	bank_condemn(s->bank, NULL, 0);
 	ret->n_moved += e.n_moved;
 	ret->moved += e.moved;
+	for (i = 0; rc == 0 && i < n; i++)
+		survey_emptied(&s->clean.survey, picked[i]);
 	return rc;
 }
 
@@ -342,7 +236,7 @@ static int release_from(struct store *s, const uint64_t *segments, size_t n,
 }
 
 /* Dead deltas let go of their bases. 1: some did. */
-static int release(struct store *s, const struct survey *v)
+static int release(struct store *s, struct survey *v)
 {
 	uint64_t segments[BATCH_SEGMENTS];
 	size_t n_noted = 0;
@@ -351,7 +245,7 @@ static int release(struct store *s, const struct survey *v)
 	int rc;
 
 	for (i = 0; i < v->n && n < BATCH_SEGMENTS; i++) {
-		const struct use *u = &v->list[i];
+		const struct segment_use *u = &v->list[i];
 
 		if (u->deltas && u->number < v->active &&
 		    s->clean.n_bad < CLEAN_BAD_MAX &&
@@ -361,16 +255,12 @@ static int release(struct store *s, const struct survey *v)
 	if (n == 0)
 		return 0;
 	rc = release_from(s, segments, n, &n_noted);
+	if (rc == 0 && n_noted < EVACUATE_NOTED_MAX)
+		survey_released(v, segments, n);
 	return rc < 0 ? rc : n_noted > 0;
 }
 
 /* ---- removing ----------------------------------------------------------------- */
-
-/* Nothing in it is of use, but it may be part of what a rebuild or replay reads. */
-static bool is_empty(const struct survey *v, const struct use *u)
-{
-	return !u->needed && u->number < v->applied && u->number < v->active;
-}
 
 static int log_removal(struct store *s, const uint64_t *numbers, size_t n)
 {
@@ -398,11 +288,23 @@ static int remove_files(struct store *s, const uint64_t *numbers, size_t n)
 	return rc == 0 ? space_recount(s) : rc;
 }
 
+/* The segment where the older checkpoint starts; 0: there is none. */
+static uint64_t earlier_round(struct store *s)
+{
+	uint64_t segment;
+
+	index_lock(s);
+	segment = s->kept.earlier;
+	index_unlock(s);
+	return segment;
+}
+
 /* 1: some were removed. */
-static int remove_some(struct store *s, const struct survey *v,
+static int remove_some(struct store *s, struct survey *v,
 		       struct clean_result *ret)
 {
 	uint64_t *numbers = calloc(REMOVE_MAX, sizeof(*numbers));
+	uint64_t earlier = earlier_round(s);
 	uint64_t len = 0;
 	size_t n = 0;
 	size_t i;
@@ -411,14 +313,16 @@ static int remove_some(struct store *s, const struct survey *v,
 	if (!numbers)
 		return -ENOMEM;
 	for (i = 0; i < v->n && n < REMOVE_MAX; i++) {
-		if (!is_empty(v, &v->list[i]) ||
-		    v->list[i].number >= v->earlier)
+		if (!survey_is_empty(v, &v->list[i]) ||
+		    v->list[i].number >= earlier)
 			continue;
 		numbers[n++] = v->list[i].number;
 		len += v->list[i].len;
 	}
 	if (n > 0)
 		rc = remove_files(s, numbers, n);
+	for (i = 0; rc == 0 && i < n; i++)
+		survey_removed(v, numbers[i]);
 	free(numbers);
 	if (rc < 0 || n == 0)
 		return rc;
@@ -435,7 +339,7 @@ static bool is_round_due(struct store *s, const struct survey *v,
 	size_t i;
 
 	for (i = 0; i < v->n; i++)
-		len += is_empty(v, &v->list[i]) ? v->list[i].len : 0;
+		len += survey_is_empty(v, &v->list[i]) ? v->list[i].len : 0;
 	return s->clean.n_rounds > 0 &&
 	       len > 2 * checkpoint_cost(s) * e->rounds_gain;
 }
@@ -443,8 +347,8 @@ static bool is_round_due(struct store *s, const struct survey *v,
 /* ---- steps ---------------------------------------------------------------------- */
 
 /* What is removed first makes room for what is moved. */
-static int step_with(struct store *s, const struct survey *v,
-		     const struct effort *e, struct clean_result *ret)
+static int step_with(struct store *s, struct survey *v, const struct effort *e,
+		     struct clean_result *ret)
 {
 	uint64_t picked[BATCH_SEGMENTS];
 	size_t n;
@@ -469,19 +373,31 @@ static int step_with(struct store *s, const struct survey *v,
 	return rc < 0 ? rc : 1;
 }
 
+static int step_anew(struct store *s, const struct effort *e,
+		     struct clean_result *ret)
+{
+	struct survey *v = &s->clean.survey;
+	int rc;
+
+	survey_release(v);
+	rc = survey_make(s, v);
+	return rc < 0 ? rc : step_with(s, v, e, ret);
+}
+
 static int step(struct store *s, const struct effort *e,
 		struct clean_result *ret)
 {
-	struct survey v = { .n = 0 };
+	struct survey *v = &s->clean.survey;
 	int rc = index_commit(s);
 
 	if (rc == 0)
 		rc = space_recount(s);
+	if (rc == 0 && v->list)
+		rc = step_with(s, v, e, ret);
 	if (rc == 0)
-		rc = look(s, &v);
-	if (rc == 0)
-		rc = step_with(s, &v, e, ret);
-	free(v.list);
+		rc = step_anew(s, e, ret);
+	if (rc <= 0)
+		survey_release(v);
 	return rc;
 }
 
@@ -510,9 +426,15 @@ int clean_begin(struct store *s)
 
 	if (rc < 0)
 		return rc;
+	clean_end(s);
 	s->clean.n_bad = 0;
 	s->clean.n_rounds = 2;
 	return turn(s);
+}
+
+void clean_end(struct store *s)
+{
+	survey_release(&s->clean.survey);
 }
 
 int clean_step(struct store *s, struct clean_result *ret)
@@ -566,6 +488,7 @@ static int run(struct store *s, bool low)
 	struct clean_result result = { 0 };
 	int rc = low ? turn(s) : 0;
 
+	clean_end(s);
 	s->clean.n_rounds = 2;
 	while (rc == 0) {
 		rc = step(s, &effort, &result);

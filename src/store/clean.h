@@ -28,8 +28,7 @@
 #ifndef STORE_CLEAN_H
 #define STORE_CLEAN_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "store/survey.h"
 
 struct store;
 
@@ -39,9 +38,10 @@ enum { CLEAN_BAD_MAX = 64 };
 struct clean_memory {
 	uint64_t bad[CLEAN_BAD_MAX]; /* segments that cannot be emptied */
 	unsigned n_bad;
-	unsigned n_rounds;   /* checkpoints that may still be written */
-	uint64_t looked_ns;  /* when the last run by itself ended; 0: never */
-	uint64_t looked_len; /* dead bytes then */
+	unsigned n_rounds;    /* checkpoints that may still be written */
+	struct survey survey; /* of the run */
+	uint64_t looked_ns;   /* when the last run by itself ended; 0: never */
+	uint64_t looked_len;  /* dead bytes then */
 };
 
 struct clean_result {
@@ -64,6 +64,9 @@ int clean_begin(struct store *s);
  * others their turn between two steps.
  */
 int clean_step(struct store *s, struct clean_result *ret);
+
+/* The end of a run, at any step. Who has maintain_enter(), or the store alone. */
+void clean_end(struct store *s);
 
 /* Whether it is worthwhile that the store begins by itself. */
 bool clean_due(struct store *s);

@@ -482,6 +482,7 @@ int store_close(struct store *s)
 
 	/* First those who give work to the others. */
 	maintain_end(s);
+	clean_end(s);
 	housekeeping_end(s);
 	ingest_drain(s);
 	trainer_free(s->trainer);

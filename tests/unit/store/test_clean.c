@@ -456,14 +456,48 @@ START_TEST(a_store_that_is_read_only)
 }
 END_TEST
 
+/* To look at all frames at each step would take hours where there are many. */
+START_TEST(a_survey_serves_for_many_steps)
+{
+	struct clean_memory *m;
+	const struct segment_use *list;
+	struct clean_result r = { 0 };
+	unsigned n_kept = 0;
+	int rc;
+
+	begin();
+	delete_most();
+	m = &f.toy.store->clean;
+	ck_ok(clean_begin(f.toy.store));
+	ck_assert_ptr_null(m->survey.list);
+	do {
+		list = m->survey.list;
+		rc = clean_step(f.toy.store, &r);
+		n_kept += list && m->survey.list == list;
+	} while (rc == 1);
+	ck_ok(rc);
+	ck_assert_uint_gt(n_kept, 0);
+	ck_assert_ptr_null(m->survey.list);
+	ck_assert_uint_gt(r.n_removed, 0);
+	expect_rest();
+	fixture_end(&f);
+}
+END_TEST
+
 Suite *suite_clean(void)
 {
 	const TTest *const tests[] = {
-		what_is_dead_is_given_back, the_index_comes_back_without_them,
-		a_crash_after_each_step,    a_replay_drops_as_well,
-		bases_and_deltas_move,      condemned_chunks_are_not_found,
-		who_reads_is_waited_for,    writers_and_the_cleaner,
-		damage_stays_where_it_is,   a_store_that_is_read_only,
+		a_survey_serves_for_many_steps,
+		what_is_dead_is_given_back,
+		the_index_comes_back_without_them,
+		a_crash_after_each_step,
+		a_replay_drops_as_well,
+		bases_and_deltas_move,
+		condemned_chunks_are_not_found,
+		who_reads_is_waited_for,
+		writers_and_the_cleaner,
+		damage_stays_where_it_is,
+		a_store_that_is_read_only,
 	};
 
 	return suite_of("store/clean", tests, ARRAY_LEN(tests), 120);
