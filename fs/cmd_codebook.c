@@ -41,26 +41,14 @@ struct asked {
 
 /* ---- asking --------------------------------------------------------------- */
 
-static int serve_here(struct asked *a, struct volume *volume)
+static int serve(void *ctx, const struct control_request *request,
+		 struct json *reply)
 {
-	struct json json;
-	const char *text;
-	int end_rc;
-	int rc;
-
-	json_init(&json, CONTROL_REPLY_MAX - 1);
-	json_open(&json, NULL, '{');
-	rc = codebook_serve(volume_store(volume), a->arguments, &json);
-	json_bool(&json, "ok", rc == 0);
-	json_close(&json, '}');
-	end_rc = json_end(&json, &text);
-	if (end_rc == 0)
-		(void)snprintf(a->reply, sizeof(a->reply), "%s", text);
-	json_release(&json);
-	return rc < 0 ? rc : end_rc;
+	return codebook_serve(ctx, request->arguments, reply);
 }
 
-static int open_and_serve(struct asked *a)
+static int open_and_serve(struct asked *a,
+			  const struct control_request *request)
 {
 	const struct volume_options options = {
 		.store.read_only = a->reads,
@@ -72,7 +60,7 @@ static int open_and_serve(struct asked *a)
 
 	if (rc < 0)
 		return rc;
-	rc = serve_here(a, volume);
+	rc = control_serve_here(serve, volume_store(volume), request, a->reply);
 	close_rc = volume_close(volume);
 	return rc < 0 ? rc : close_rc;
 }
@@ -83,7 +71,7 @@ static int ask(struct asked *a)
 						 a->arguments };
 	int rc = control_ask(a->store, &request, a->reply);
 
-	return control_is_absent(rc) ? open_and_serve(a) : rc;
+	return control_is_absent(rc) ? open_and_serve(a, &request) : rc;
 }
 
 /* ---- telling -------------------------------------------------------------- */

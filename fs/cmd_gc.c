@@ -83,30 +83,20 @@ int gc_serve(struct store *s, const char *arguments, struct json *reply)
 
 /* ---- asking ---------------------------------------------------------------- */
 
-static int serve_here(struct asked *a, const char *arguments)
+static int serve(void *ctx, const struct control_request *request,
+		 struct json *reply)
 {
-	struct json json;
-	const char *text;
-	int end_rc;
-	int rc;
-
-	json_init(&json, CONTROL_REPLY_MAX - 1);
-	json_open(&json, NULL, '{');
-	rc = gc_serve(volume_store(a->volume), arguments, &json);
-	json_close(&json, '}');
-	end_rc = json_end(&json, &text);
-	if (end_rc == 0)
-		(void)snprintf(a->reply, sizeof(a->reply), "%s", text);
-	json_release(&json);
-	return rc < 0 ? rc : end_rc;
+	return gc_serve(ctx, request->arguments, reply);
 }
 
 static int ask_once(struct asked *a, const char *arguments)
 {
 	const struct control_request request = { CONTROL_GC, arguments };
 
-	return a->volume ? serve_here(a, arguments)
-			 : control_ask(a->store, &request, a->reply);
+	if (a->volume)
+		return control_serve_here(serve, volume_store(a->volume),
+					  &request, a->reply);
+	return control_ask(a->store, &request, a->reply);
 }
 
 /* Waits while a checkpoint is written, or the store optimised. */
@@ -139,8 +129,7 @@ static int begin(struct asked *a)
 {
 	int rc = ask(a, "begin");
 
-	/* No socket, or one that a dead daemon has left. */
-	if (rc == -ENOENT || rc == -ECONNREFUSED || rc == -ENOTDIR) {
+	if (control_is_absent(rc)) {
 		rc = open_here(a);
 		if (rc == 0)
 			rc = ask(a, "begin");

@@ -57,23 +57,10 @@ struct optimizing {
 
 /* ---- asking --------------------------------------------------------------- */
 
-static int ask_here(struct optimizing *o, const char *arguments)
+static int serve(void *ctx, const struct control_request *request,
+		 struct json *reply)
 {
-	struct json json;
-	const char *text;
-	int end_rc;
-	int rc;
-
-	json_init(&json, CONTROL_REPLY_MAX - 1);
-	json_open(&json, NULL, '{');
-	rc = optimizer_serve(o->optimizer, arguments, &json);
-	json_bool(&json, "ok", rc == 0);
-	json_close(&json, '}');
-	end_rc = json_end(&json, &text);
-	if (end_rc == 0)
-		(void)snprintf(o->reply, sizeof(o->reply), "%s", text);
-	json_release(&json);
-	return rc < 0 ? rc : end_rc;
+	return optimizer_serve(ctx, request->arguments, reply);
 }
 
 static int ask(struct optimizing *o, const char *arguments)
@@ -81,7 +68,8 @@ static int ask(struct optimizing *o, const char *arguments)
 	const struct control_request request = { CONTROL_OPTIMIZE, arguments };
 
 	if (o->volume)
-		return ask_here(o, arguments);
+		return control_serve_here(serve, o->optimizer, &request,
+					  o->reply);
 	return control_ask(o->store, &request, o->reply);
 }
 

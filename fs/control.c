@@ -126,18 +126,41 @@ static void begin_reply(struct json *reply)
 	json_u64(reply, "version", CONTROL_VERSION);
 }
 
-/* An error: nothing was sent, because it has become too long. */
-static int send_reply(int fd, struct json *reply, int rc)
+/* `*ret_text` lives as long as the reply. An error: it has become too long. */
+static int end_reply(struct json *reply, int rc, const char **ret_text)
 {
-	const char *text;
-
 	json_bool(reply, "ok", rc == 0);
 	if (rc < 0) {
 		json_u64(reply, "errno", (uint64_t)-rc);
 		json_text(reply, "error", error_text(rc));
 	}
 	json_close(reply, '}');
-	rc = json_end(reply, &text);
+	return json_end(reply, ret_text);
+}
+
+int control_serve_here(control_fn *serve, void *ctx,
+		       const struct control_request *request, char *ret_reply)
+{
+	const char *text = "";
+	struct json reply;
+	int end_rc;
+	int rc;
+
+	begin_reply(&reply);
+	rc = serve(ctx, request, &reply);
+	end_rc = end_reply(&reply, rc, &text);
+	(void)snprintf(ret_reply, CONTROL_REPLY_MAX, "%s",
+		       end_rc == 0 ? text : "");
+	json_release(&reply);
+	return rc < 0 ? rc : end_rc;
+}
+
+/* An error: nothing was sent. */
+static int send_reply(int fd, struct json *reply, int rc)
+{
+	const char *text;
+
+	rc = end_reply(reply, rc, &text);
 	if (rc == 0) {
 		send_all(fd, text, reply->out.len);
 		send_all(fd, "\n", 1);

@@ -50,6 +50,10 @@ struct control_request {
 typedef int control_fn(void *ctx, const struct control_request *request,
 		       struct json *reply);
 
+/* Serves a request for this process alone: answers as control_ask() does. */
+int control_serve_here(control_fn *serve, void *ctx,
+		       const struct control_request *request, char *ret_reply);
+
 /* The words of the protocol. */
 const char *control_verb_name(enum control_verb verb);
 

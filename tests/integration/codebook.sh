@@ -123,6 +123,6 @@ test_codebook_bad_input()
 	fails 'is not a sigmafs store' codebook list .
 	fails 'cannot be found' codebook list nowhere
 	same 'nothing to learn' "$(codebook train store)" 'nothing to learn from'
-	same 'none' "$(codebook list store --json)" '{"codebooks":[],"ok":true}'
+	same 'none' "$(codebook list store --json)" '{"version":1,"codebooks":[],"ok":true}'
 	"$SIGMAFS" check store
 }
