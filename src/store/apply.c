@@ -8,6 +8,7 @@
 #include "store/apply.h"
 
 #include "base/error.h"
+#include "store/library.h"
 #include "store/ops.h"
 #include "store/state.h"
 #include "stream/frame.h"
@@ -79,7 +80,7 @@ static int apply_row(struct applying *a, const struct op *op)
 	if (!a->s->rebuilding)
 		return corrupt("a row of a checkpoint among operations");
 	if (op->type == OP_CODEBOOK_ROW)
-		return codebooks_load_row(a->s->codebooks, op->body);
+		return library_load_row(a->s, op->body);
 	return bank_load_rows(a->s->bank, op->type, op->body);
 }
 

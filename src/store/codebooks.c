@@ -21,7 +21,8 @@ static_assert((int)CODEBOOK_CLASS_NAME_MAX == CODEBOOK_CLASS_LEN_MAX + 1,
 
 enum {
 	SLOTS_MAX = 16,
-	LENGTHS = 24, /* powers of two of a frame's length */
+	ROW_MAX = 128, /* of a checkpoint */
+	LENGTHS = 24,  /* powers of two of a frame's length */
 	STREAK_MAX = 5,
 	PAUSE = 4, /* frames to the next comparison, doubled by each win or
 		    * loss in a row: 128 at most */
@@ -302,7 +303,7 @@ int codebooks_attach(struct codebooks *c, struct db *db)
 		{ "SELECT payload FROM codebook WHERE id = ?", &c->get },
 		{ "INSERT INTO codebook VALUES(?, ?, ?, 0, ?, ?, ?) ON "
 		  "CONFLICT(id) DO UPDATE SET segment = excluded.segment, off8 "
-		  "= excluded.off8",
+		  "= excluded.off8, payload = excluded.payload",
 		  &c->set },
 		{ "DELETE FROM codebook WHERE id = ?", &c->del },
 		{ "UPDATE codebook SET refs = refs + ?1 WHERE id = ?2 AND refs "
@@ -317,7 +318,7 @@ int codebooks_attach(struct codebooks *c, struct db *db)
 		{ "SELECT id, class, version FROM codebook WHERE id > ? AND refs "
 		  "= 0 ORDER BY id",
 		  &c->idle },
-		{ "SELECT id, segment, off8, payload FROM codebook WHERE id > ? "
+		{ "SELECT id, segment, off8, version, class FROM codebook WHERE id > ? "
 		  "ORDER BY id",
 		  &c->page },
 	};
@@ -335,26 +336,35 @@ int codebooks_reset(struct codebooks *c)
 	return learn(c);
 }
 
+/* Of the record, id, version and class are looked at. */
+static int put_row(struct codebooks *c, const struct codebook_record *r,
+		   const struct codebook_place *place, struct span payload)
+{
+	int rc;
+
+	db_bind_u64(c->set, 0, r->id);
+	db_bind_blob(c->set, 1, r->class);
+	db_bind_u64(c->set, 2, r->version);
+	db_bind_u64(c->set, 3, place->segment);
+	db_bind_u64(c->set, 4, place->off / 8);
+	db_bind_blob(c->set, 5, payload);
+	rc = db_run(c->set);
+	if (rc == 0)
+		note(c, r->class, r->id, r->version);
+	return rc;
+}
+
 int codebooks_add(struct codebooks *c, const struct codebook_place *place,
 		  struct span payload, uint64_t *ret_id)
 {
 	struct codebook_record r = { .id = 0 };
 	int rc = codebook_record_parse(payload, &r);
 
-	if (rc < 0)
-		return rc;
-	db_bind_u64(c->set, 0, r.id);
-	db_bind_blob(c->set, 1, r.class);
-	db_bind_u64(c->set, 2, r.version);
-	db_bind_u64(c->set, 3, place->segment);
-	db_bind_u64(c->set, 4, place->off / 8);
-	db_bind_blob(c->set, 5, payload);
-	rc = db_run(c->set);
-	if (rc < 0)
-		return rc;
-	note(c, r.class, r.id, r.version);
-	*ret_id = r.id;
-	return 0;
+	if (rc == 0)
+		rc = put_row(c, &r, place, payload);
+	if (rc == 0)
+		*ret_id = r.id;
+	return rc;
 }
 
 int codebooks_remove(struct codebooks *c, uint64_t id)
@@ -502,17 +512,17 @@ int codebooks_find_idle(struct codebooks *c, uint64_t after, uint64_t *ret)
 static int dump_row(struct db_stmt *row, struct dump_cursor *c,
 		    struct buffer *ops)
 {
-	struct span payload = db_column_blob(row, 3);
 	struct buffer body;
+	int i;
 	int rc;
 
 	c->keys[0] = db_column_u64(row, 0);
-	buffer_init(&body, RECORD_PAYLOAD_MAX);
-	rc = buffer_append_varint(&body, db_column_u64(row, 1));
+	buffer_init(&body, ROW_MAX);
+	rc = buffer_append_varint(&body, c->keys[0]);
+	for (i = 1; rc == 0 && i <= 3; i++)
+		rc = buffer_append_varint(&body, db_column_u64(row, i));
 	if (rc == 0)
-		rc = buffer_append_varint(&body, db_column_u64(row, 2));
-	if (rc == 0)
-		rc = buffer_append(&body, payload);
+		rc = buffer_append(&body, db_column_blob(row, 4));
 	if (rc == 0)
 		rc = ops_put(ops, OP_CODEBOOK_ROW, buffer_span(&body));
 	buffer_release(&body);
@@ -526,18 +536,44 @@ int codebooks_dump(struct codebooks *c, struct dump_cursor *cursor,
 	return dump_page(c->page, dump_row, cursor, ops);
 }
 
-int codebooks_load_row(struct codebooks *c, struct span body)
+static int parse_row(struct span body, struct codebook_record *ret,
+		     struct codebook_place *ret_place)
 {
+	struct codebook_record r = { .id = 0 };
 	struct codebook_place place = { .off = 0 };
-	struct reader r = reader_of(body);
-	uint64_t id;
-	int rc = varint_get(&r, &place.segment);
+	struct reader in = reader_of(body);
+
+	if (varint_get(&in, &r.id) < 0 || r.id == 0 ||
+	    varint_get(&in, &place.segment) < 0 ||
+	    varint_get_max(&in, UINT64_MAX / 8, &place.off) < 0 ||
+	    varint_get(&in, &r.version) < 0 || r.version == 0)
+		return corrupt("row of a codebook: bad number");
+	r.class = span_of(in.pos, reader_left(&in));
+	if (r.class.len == 0 || r.class.len > CODEBOOK_CLASS_LEN_MAX)
+		return corrupt("row of a codebook: bad class");
+	place.off *= 8;
+	*ret = r;
+	*ret_place = place;
+	return 0;
+}
+
+int codebooks_row_get(struct span body, uint64_t *ret_id,
+		      struct codebook_place *ret)
+{
+	struct codebook_record r = { .id = 0 };
+	int rc = parse_row(body, &r, ret);
 
 	if (rc == 0)
-		rc = varint_get_max(&r, UINT64_MAX / 8, &place.off);
-	place.off *= 8;
-	if (rc == 0)
-		rc = codebooks_add(c, &place, span_of(r.pos, reader_left(&r)),
-				   &id);
+		*ret_id = r.id;
 	return rc;
+}
+
+int codebooks_load_row(struct codebooks *c, struct span body,
+		       struct span payload)
+{
+	struct codebook_record r = { .id = 0 };
+	struct codebook_place place = { .off = 0 };
+	int rc = parse_row(body, &r, &place);
+
+	return rc == 0 ? put_row(c, &r, &place, payload) : rc;
 }

@@ -107,12 +107,19 @@ struct codebook_row {
 int codebooks_next(struct codebooks *c, uint64_t after,
 		   struct codebook_row *ret);
 
-/* store_handlers.dump for the table, as CODEBOOK_ROW operations; and such an
- * operation applied: it counts no references. */
+/*
+ * store_handlers.dump for the table, as CODEBOOK_ROW operations; where the record
+ * is that such an operation is of; and the operation applied, with the payload of
+ * that record, or none if there is no good one (then a newer one follows, or
+ * the codebook is lost). It counts no references.
+ */
 struct dump_cursor;
 int codebooks_dump(struct codebooks *c, struct dump_cursor *cursor,
 		   struct buffer *ops);
-int codebooks_load_row(struct codebooks *c, struct span body);
+int codebooks_row_get(struct span body, uint64_t *ret_id,
+		      struct codebook_place *ret);
+int codebooks_load_row(struct codebooks *c, struct span body,
+		       struct span payload);
 
 /* One that can go: not the newest of its class, and no frame in the index
  * refers to it. Its id, 0: none behind `after`. */

@@ -215,6 +215,30 @@ static int read_record(const struct codebook_row *row, struct segment *segment,
 	return rc;
 }
 
+int library_load_row(struct store *s, struct span body)
+{
+	struct codebook_row row = { .id = 0 };
+	struct segment *segment = NULL;
+	struct buffer payload;
+	int rc = codebooks_row_get(body, &row.id, &row.place);
+
+	if (rc < 0)
+		return rc;
+	buffer_init(&payload, RECORD_PAYLOAD_MAX);
+	rc = segments_get(s->segments, row.place.segment, &segment);
+	if (rc == 0) {
+		rc = read_record(&row, segment, &payload);
+		segments_put(s->segments, segment);
+	}
+	/* Its segment may have been cleaned since: then a newer record follows.
+	 * If it is damaged, what does without it can still be read. */
+	if (rc != -ENOMEM)
+		rc = codebooks_load_row(s->codebooks, body,
+					buffer_span(&payload));
+	buffer_release(&payload);
+	return rc;
+}
+
 int library_rewrite(struct store *s, const struct codebook_row *row)
 {
 	struct segment *segment = NULL;

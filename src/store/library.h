@@ -41,6 +41,10 @@ int library_next(struct store *s, uint64_t after, struct codebook_row *ret);
  * any more. One that is retired meanwhile comes back, and is retired again. */
 int library_rewrite(struct store *s, const struct codebook_row *row);
 
+/* A CODEBOOK_ROW of the checkpoint that the index is made from. INDEX held; reads
+ * the record. -EUCLEAN: a bad row. */
+int library_load_row(struct store *s, struct span body);
+
 /* Retires all that can go. Nothing is being encoded, and the index is
  * committed. Returns how many. */
 int library_retire(struct store *s);

@@ -10,6 +10,7 @@
 #include "codec/train.h"
 #include "lib/records.h"
 #include "lib/suite.h"
+#include "store/checkpoint.h"
 #include "store/chunk.h"
 #include "store/library.h"
 #include "store/state.h"
@@ -175,6 +176,105 @@ START_TEST(survives_reopening_crash_and_rebuild)
 }
 END_TEST
 
+static uint8_t segment[16 << 20];
+
+/* Where the only CODEBOOK record is in a segment's bytes. */
+static size_t find_record(size_t len)
+{
+	size_t off;
+
+	for (off = 128; off + 48 < len; off += 8)
+		if (get_le32(segment + off) == RECORD_MAGIC &&
+		    segment[off + REC_TYPE_OFF] == RECORD_CODEBOOK)
+			return off;
+	ck_abort_msg("no codebook record");
+	return 0;
+}
+
+static void damage_record(void)
+{
+	size_t len = file_read(f.dir, SEGMENT_1, segment, sizeof(segment));
+	size_t off = find_record(len);
+
+	segment[off + RECORD_HEADER_LEN + 300] ^= 4;
+	file_write(f.dir, SEGMENT_1, span_of(segment, len));
+}
+
+/* The index is made anew from a checkpoint. */
+static void rebuild(bool damaged)
+{
+	ck_ok(toy_close(&f.toy));
+	if (damaged)
+		damage_record();
+	file_remove(f.dir, "index.db");
+	ck_ok(toy_open(&f.toy, f.dir));
+	ck_assert_ptr_null(store_opened(f.toy.store)->read_only);
+}
+
+/* A checkpoint says where the record is, and nothing else. */
+START_TEST(comes_back_from_a_checkpoint)
+{
+	struct codebook_row row;
+	uint64_t id;
+
+	begin_learned();
+	id = newest();
+	ck_assert(row_of(id, &row));
+	ck_ok(checkpoint_write(f.toy.store));
+	ck_assert_uint_lt(f.toy.store->kept.len, row.payload_len);
+	rebuild(false);
+	ck_assert_uint_eq(newest(), id);
+	expect_learned();
+	ck_assert(row_of(id, &row));
+	ck_assert_uint_eq(row.refs, N_USED);
+	ck_assert_str_eq(row.class, "json");
+	ck_assert_uint_gt(row.payload_len, 1000);
+	fixture_end(&f);
+}
+END_TEST
+
+/* The one that the checkpoint tells of is gone. */
+START_TEST(a_newer_record_comes_behind_the_checkpoint)
+{
+	struct codebook_row old;
+	struct codebook_row row;
+
+	begin_learned();
+	/* Into a segment of its own. */
+	fixture_reopen(&f);
+	ck_assert(row_of(newest(), &old));
+	ck_ok(checkpoint_write(f.toy.store));
+	ck_ok(library_rewrite(f.toy.store, &old));
+	fixture_sync(&f);
+	rebuild(true);
+	ck_assert(row_of(old.id, &row));
+	ck_assert_uint_gt(row.place.off + row.place.segment * (1 << 30),
+			  old.place.off + old.place.segment * (1 << 30));
+	ck_assert_uint_eq(row.payload_len, old.payload_len);
+	expect_records(1, 1, N_LESSON + N_USED);
+	fixture_end(&f);
+}
+END_TEST
+
+START_TEST(lost_behind_a_checkpoint_fails_what_uses_it)
+{
+	struct chunk_view v;
+	struct toy_row row;
+	int rc;
+
+	begin_learned();
+	fixture_reopen(&f);
+	ck_ok(checkpoint_write(f.toy.store));
+	rebuild(true);
+	expect_records(1, 1, N_LESSON);
+	ck_assert_int_eq(toy_get(&f.toy, 1 + N_LESSON, &row), 1);
+	rc = chunk_get(f.toy.store, row.chunk, &v);
+	ck_assert(rc == -EUCLEAN || rc == -EBADMSG);
+	ck_assert_uint_gt(toy_check(&f.toy), 0);
+	fixture_end(&f);
+}
+END_TEST
+
 START_TEST(durable_before_what_uses_it)
 {
 	uint64_t id;
@@ -260,30 +360,6 @@ START_TEST(unused_and_superseded_is_retired)
 	fixture_end(&f);
 }
 END_TEST
-
-static uint8_t segment[16 << 20];
-
-/* Where the only CODEBOOK record is in a segment's bytes. */
-static size_t find_record(size_t len)
-{
-	size_t off;
-
-	for (off = 128; off + 48 < len; off += 8)
-		if (get_le32(segment + off) == RECORD_MAGIC &&
-		    segment[off + REC_TYPE_OFF] == RECORD_CODEBOOK)
-			return off;
-	ck_abort_msg("no codebook record");
-	return 0;
-}
-
-static void damage_record(void)
-{
-	size_t len = file_read(f.dir, SEGMENT_1, segment, sizeof(segment));
-	size_t off = find_record(len);
-
-	segment[off + RECORD_HEADER_LEN + 300] ^= 4;
-	file_write(f.dir, SEGMENT_1, span_of(segment, len));
-}
 
 static const char cut_payload[] = "UPDATE codebook SET payload = "
 				  "substr(payload, 1, length(payload) - 1)";
@@ -510,6 +586,9 @@ Suite *suite_library(void)
 	const TTest *const tests[] = {
 		small_records_become_smaller,
 		survives_reopening_crash_and_rebuild,
+		comes_back_from_a_checkpoint,
+		a_newer_record_comes_behind_the_checkpoint,
+		lost_behind_a_checkpoint_fails_what_uses_it,
 		durable_before_what_uses_it,
 		torn_tail_takes_it_along,
 		other_text_is_left_alone,
