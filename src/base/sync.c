@@ -12,9 +12,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The analysis cannot see that these functions are the locks themselves. */
-#define UNCHECKED SYNC_ATTR(no_thread_safety_analysis)
-
 enum { NS_PER_S = 1000000000 };
 
 static void must(int rc, const char *what)
@@ -110,19 +107,20 @@ void sync_mutex_release(struct sync_mutex *m)
 }
 
 /* The rule is checked before the wait: a violation is told, not hung on. */
-UNCHECKED void sync_lock(struct sync_mutex *m)
+/* The analysis cannot see that these functions are the locks themselves. */
+LOCK_UNCHECKED void sync_lock(struct sync_mutex *m)
 {
 	held_push(m);
 	must(pthread_mutex_lock(&m->mutex), "pthread_mutex_lock");
 }
 
-UNCHECKED void sync_unlock(struct sync_mutex *m)
+LOCK_UNCHECKED void sync_unlock(struct sync_mutex *m)
 {
 	held_pop(m);
 	must(pthread_mutex_unlock(&m->mutex), "pthread_mutex_unlock");
 }
 
-UNCHECKED bool sync_trylock(struct sync_mutex *m)
+LOCK_UNCHECKED bool sync_trylock(struct sync_mutex *m)
 {
 	held_push(m);
 	if (pthread_mutex_trylock(&m->mutex) == 0)
@@ -151,7 +149,7 @@ void sync_cond_release(struct sync_cond *c)
  * A wait gives the lock back and takes it again. The second must obey the
  * rule too, so `m` has to be the highest lock held.
  */
-UNCHECKED void sync_wait(struct sync_cond *c, struct sync_mutex *m)
+LOCK_UNCHECKED void sync_wait(struct sync_cond *c, struct sync_mutex *m)
 {
 	held_check(m, "waiting with");
 	held_pop(m);
@@ -159,8 +157,8 @@ UNCHECKED void sync_wait(struct sync_cond *c, struct sync_mutex *m)
 	held_push(m);
 }
 
-UNCHECKED bool sync_wait_until(struct sync_cond *c, struct sync_mutex *m,
-			       uint64_t deadline_ns)
+LOCK_UNCHECKED bool sync_wait_until(struct sync_cond *c, struct sync_mutex *m,
+				    uint64_t deadline_ns)
 {
 	struct timespec ts = {
 		.tv_sec = (time_t)(deadline_ns / NS_PER_S),

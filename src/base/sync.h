@@ -24,6 +24,8 @@
 #define REQUIRES(lock) SYNC_ATTR(requires_capability(lock))
 #define ACQUIRES(lock) SYNC_ATTR(acquire_capability(lock))
 #define RELEASES(lock) SYNC_ATTR(release_capability(lock))
+/* For functions that take or give back a lock across their end, or their middle. */
+#define LOCK_UNCHECKED SYNC_ATTR(no_thread_safety_analysis)
 
 struct SYNC_ATTR(capability("mutex")) sync_mutex {
 	pthread_mutex_t mutex;

@@ -26,9 +26,6 @@
 
 #include <stdatomic.h>
 
-/* For functions that take or give back a lock across their end. */
-#define LOCK_UNCHECKED SYNC_ATTR(no_thread_safety_analysis)
-
 #define STORE_LOG_DIR   "log"
 #define STORE_LOCK_NAME "lock"
 

@@ -15,6 +15,7 @@ int file_data_of(struct inode *inode, struct file_data **ret)
 		d = calloc(1, sizeof(*d));
 		if (!d)
 			return -ENOMEM;
+		sync_mutex_init(&d->take_lock, RANK_TAKER);
 		sync_cond_init(&d->settled);
 		inode->data = d;
 	}
@@ -28,6 +29,7 @@ void file_data_free(struct file_data *d)
 		return;
 	file_data_drop_leaves(d, 0, UINT64_MAX);
 	sync_cond_release(&d->settled);
+	sync_mutex_release(&d->take_lock);
 	free(d->dirty.list);
 	free(d->flights);
 	free(d);

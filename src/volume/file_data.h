@@ -34,6 +34,7 @@ struct chunk_scan {
 };
 
 struct file_data {
+	struct sync_mutex take_lock; /* TAKER: one thread fills parcels */
 	struct spans dirty;
 	struct chunk_scan scan;
 	struct flight *flights; /* sorted by offset, disjoint; owned */

@@ -2,9 +2,9 @@
 /*
  * flush.c - dirty bytes of one inode into parcels, and parcels into its map.
  *
- * Happy path: take() cuts runs of dirty bytes into chunks and copies them into a
- * parcel; they are in flight. Ingest stores the parcel and calls mapped(), which logs the
- * MAP operations and lands the flights. A range that is in flight is not taken
+ * Happy path: take() copies runs of dirty bytes into a parcel and cuts chunks off
+ * the copy, which needs no lock; they are in flight. Ingest stores the parcel and
+ * calls mapped(), which logs the MAP operations and lands the flights. A range that is in flight is not taken
  * again before it has landed, so the newest bytes are always mapped last.
  * Failure: mapped() is told; the bytes are lost, which the next fsync says.
  * Without memory to take off the bytes stay dirty, for another try.
@@ -22,6 +22,8 @@ enum {
 	PACK_MAX = 64 << 10,   /* dirty bytes of a file that shares a parcel */
 	INTENT_MAX = 64 << 10, /* dirty bytes that fsync stores by itself */
 	PACK_FULL = PARCEL_RAW_MAX - CHUNK_MIN, /* small files lie together */
+	LOOK_LEN = 32 << 10, /* bytes that are copied under one lock */
+	CHANGED_MAX = 4,     /* then they are looked at under it */
 };
 
 /* ---- landing ---------------------------------------------------------------- */
@@ -156,74 +158,88 @@ static bool is_full(const struct parcel *p, bool shared)
 	       (p->n_chunks > 0 && p->raw_len >= goal);
 }
 
-/* Length of the chunk at the beginning of the run; 0: not known before more
- * bytes come. With `final` none will. Looks at no byte twice. */
-static size_t chunk_len(struct file_data *d, const struct run *run, bool final)
+/* What was found at the beginning of a run. */
+enum look {
+	LOOK_CHUNK,
+	LOOK_NOT_YET, /* its end is not known before more bytes come */
+	LOOK_NO_ROOM,
+	LOOK_CHANGED, /* it is not what it was when we began */
+};
+
+/* Taking off dirty bytes of an inode, which is locked. */
+struct taking {
+	struct volume *v;
+	struct inode *inode;
+	struct parcel *p;
+	bool shared;
+	bool unlocked; /* for a moment, in this round */
+	unsigned n_changed;
+};
+
+/* Has the chunker look at the copy as far as `have`. Whoever stores older parcels
+ * of the file needs the lock for each of them, and should not wait for that. False:
+ * what was copied has changed. */
+LOCK_UNCHECKED static bool look_at(struct taking *t, struct chunk_scan *scan,
+				   size_t have)
 {
-	struct chunk_scan *scan = &d->scan;
-	uint64_t off;
+	struct inode *inode = t->inode;
+	const uint8_t *chunk = t->p->raw + t->p->raw_len;
+	struct span next = span_of(chunk + scan->len, have - scan->len);
+	uint64_t changes = inode->data->dirty.changes;
+	size_t cut;
 
-	if (scan->off != run->off || scan->len > run->end - run->off)
-		*scan = (struct chunk_scan){ .off = run->off };
-	off = run->off + scan->len;
-	for (size_t i = spans_search(&d->dirty, off);
-	     !scan->ended && off < run->end; i++) {
-		const struct dirty_span *s = &d->dirty.list[i];
-		size_t len = (size_t)(min_u64(span_end(s), run->end) - off);
-		size_t cut = chunker_feed(
-			&scan->chunker,
-			span_of(span_bytes(s) + (off - s->off), len));
-
-		scan->ended = cut > 0;
-		off += cut > 0 ? cut : len;
+	if (t->shared || t->n_changed == CHANGED_MAX) {
+		cut = chunker_feed(&scan->chunker, next);
+	} else {
+		t->unlocked = true;
+		sync_unlock(&inode->lock);
+		cut = chunker_feed(&scan->chunker, next);
+		sync_lock(&inode->lock);
 	}
-	scan->len = off - run->off;
-	return scan->ended || final ? (size_t)scan->len : 0;
-}
-
-/* Copies a chunk into the parcel: it is in flight. The inode gains a pin. */
-static int add_chunk(struct inode *inode, struct parcel *p, uint64_t off,
-		     size_t len)
-{
-	struct parcel_chunk *c = &p->chunks[p->n_chunks];
-	struct flight f = { .off = off,
-			    .len = len,
-			    .bytes = p->raw + p->raw_len,
-			    .parcel = p };
-	int rc = flights_add(inode->data, &f);
-
-	if (rc)
-		return rc;
-	(void)spans_copy(&inode->data->dirty, off, p->raw + p->raw_len, len);
-	*c = (struct parcel_chunk){ .owner = inode,
-				    .raw_off = (uint32_t)p->raw_len,
-				    .len = (uint32_t)len,
-				    .file_off = off };
-	(void)inode_pin(inode);
-	p->n_chunks++;
-	p->raw_len += len;
-	return 0;
-}
-
-/* Moves chunks from the beginning of the run, which it moves on, into the
- * parcel. True: the parcel takes no further one, or there is no memory. */
-static bool take_chunks(struct inode *inode, struct parcel *p, struct run *run,
-			bool final, bool shared)
-{
-	while (run->off < run->end) {
-		size_t len;
-
-		if (is_full(p, shared))
-			return true;
-		len = chunk_len(inode->data, run, final);
-		if (len == 0)
-			return false;
-		if (len > PARCEL_RAW_MAX - p->raw_len ||
-		    add_chunk(inode, p, run->off, len))
-			return true;
-		run->off += len;
-	}
+	scan->ended = cut > 0;
+	scan->len = cut > 0 ? scan->len + cut : have;
+	if (inode->data->dirty.changes == changes)
+		return true;
+	t->n_changed++;
 	return false;
+}
+
+/*
+ * Looks for the chunk at the beginning of the run, on a copy of its bytes that is
+ * made where they are to lie. Looks at no byte twice, unless it changes; with
+ * `final` the run is all that comes.
+ */
+static enum look look(struct taking *t, const struct run *run, bool final,
+		      size_t *ret_len)
+{
+	struct file_data *d = t->inode->data;
+	struct parcel *p = t->p;
+	size_t room = PARCEL_RAW_MAX - p->raw_len;
+	uint64_t run_len = run->end - run->off;
+	struct chunk_scan scan = d->scan;
+	size_t have = 0;
+
+	if (scan.off != run->off || scan.len > run_len)
+		scan = (struct chunk_scan){ .off = run->off };
+	if (!scan.ended && !final && scan.len == run_len)
+		return LOOK_NOT_YET;
+	while (have < (scan.ended ? scan.len : run_len)) {
+		uint64_t left = (scan.ended ? scan.len : run_len) - have;
+		size_t n =
+			(size_t)min_u64(min_u64(left, LOOK_LEN), room - have);
+
+		if (n == 0) {
+			d->scan = scan;
+			return LOOK_NO_ROOM;
+		}
+		have += spans_copy(&d->dirty, run->off + have,
+				   p->raw + p->raw_len + have, n);
+		if (!scan.ended && have > scan.len && !look_at(t, &scan, have))
+			return LOOK_CHANGED;
+	}
+	d->scan = scan;
+	*ret_len = (size_t)scan.len;
+	return scan.ended || final ? LOOK_CHUNK : LOOK_NOT_YET;
 }
 
 /* Forgets the dirty bytes [from, to): they are in flight. */
@@ -237,32 +253,91 @@ static void drop_dirty(struct volume *v, struct file_data *d, uint64_t from,
 	flush_count(v, (int64_t)d->dirty.len - (int64_t)before);
 }
 
+/* The chunk, whose bytes are in place, is in flight. The inode gains a pin. */
+static int add_chunk(struct taking *t, uint64_t off, size_t len)
+{
+	struct inode *inode = t->inode;
+	struct parcel *p = t->p;
+	struct parcel_chunk *c = &p->chunks[p->n_chunks];
+	struct flight f = { .off = off,
+			    .len = len,
+			    .bytes = p->raw + p->raw_len,
+			    .parcel = p };
+	int rc = flights_add(inode->data, &f);
+
+	if (rc)
+		return rc;
+	drop_dirty(t->v, inode->data, off, off + len);
+	*c = (struct parcel_chunk){ .owner = inode,
+				    .raw_off = (uint32_t)p->raw_len,
+				    .len = (uint32_t)len,
+				    .file_off = off };
+	(void)inode_pin(inode);
+	p->n_chunks++;
+	p->raw_len += len;
+	return 0;
+}
+
+/* Moves chunks from the beginning of the run, which it moves on, into the parcel,
+ * as long as there are any. LOOK_NO_ROOM: or no memory. */
+static enum look take_chunks(struct taking *t, struct run *run, bool final)
+{
+	enum look found = LOOK_CHUNK;
+
+	while (found == LOOK_CHUNK && run->off < run->end) {
+		size_t len = 0;
+
+		if (is_full(t->p, t->shared))
+			return LOOK_NO_ROOM;
+		found = look(t, run, final, &len);
+		if (found != LOOK_CHUNK)
+			break;
+		if (add_chunk(t, run->off, len))
+			return LOOK_NO_ROOM;
+		run->off += len;
+	}
+	return found;
+}
+
+/* All runs, once. LOOK_NOT_YET: of one there is a rest. */
+static enum look take_runs(struct taking *t, enum flush_mode mode)
+{
+	struct file_data *d = t->inode->data;
+	enum look all = LOOK_CHUNK;
+	struct run run = { 0 };
+
+	t->unlocked = false;
+	while (next_run(d, run.off, &run)) {
+		bool hot = mode == FLUSH_STREAM && run.end == d->hot_end;
+		enum look found = take_chunks(t, &run, !hot);
+
+		if (found == LOOK_NO_ROOM)
+			return found;
+		if (found == LOOK_CHANGED)
+			continue;
+		if (found == LOOK_NOT_YET)
+			all = found;
+		run.off = run.end;
+	}
+	return all;
+}
+
 /*
  * Moves dirty bytes of the inode (locked) into the parcel. Returns true when
  * the parcel is full and more could be taken; when it is still empty then,
  * there was no memory.
  */
-static bool take(struct volume *v, struct inode *inode, struct parcel *p,
-		 enum flush_mode mode, bool shared)
+static bool take(struct taking *t, enum flush_mode mode)
 {
-	struct file_data *d = inode->data;
-	struct run run = { 0 };
-	bool rest = false; /* the newest write may go on there */
+	enum look found;
 
-	while (next_run(d, run.off, &run)) {
-		uint64_t from = run.off;
-		bool hot = mode == FLUSH_STREAM && run.end == d->hot_end;
-		bool stopped = take_chunks(inode, p, &run, !hot, shared);
-
-		drop_dirty(v, d, from, run.off);
-		if (stopped)
-			return true;
-		rest = rest || run.off < run.end;
-		run.off = run.end;
-	}
-	if (!rest)
-		file_data_set_goal(inode);
-	return false;
+	/* What was written meanwhile may lie before what was taken. */
+	do {
+		found = take_runs(t, mode);
+	} while (found == LOOK_CHUNK && t->unlocked);
+	if (found == LOOK_CHUNK)
+		file_data_set_goal(t->inode);
+	return found == LOOK_NO_ROOM;
 }
 
 /* ---- flushing ----------------------------------------------------------------- */
@@ -319,7 +394,11 @@ static int pack_some(struct volume *v, struct inode *inode,
 		f->packed_since_ns = clock_mono_ns();
 	}
 	if (f->packed)
-		more = take(v, inode, f->packed, FLUSH_ALL, true);
+		more = take(&(struct taking){ .v = v,
+					      .inode = inode,
+					      .p = f->packed,
+					      .shared = true },
+			    FLUSH_ALL);
 	if (f->packed && f->packed->n_chunks == 0) {
 		*spare = steal_ptr(&f->packed);
 		rc = more ? -ENOMEM : 0;
@@ -350,7 +429,27 @@ static int pack(struct volume *v, struct inode *inode)
 	return rc;
 }
 
-/* Parcels of the inode's own. */
+/* Fills a parcel of the inode's own. */
+static bool fill(struct volume *v, struct inode *inode, struct parcel *p,
+		 enum flush_mode mode)
+{
+	struct taking t = { .v = v, .inode = inode, .p = p };
+	struct file_data *d;
+	bool more;
+
+	sync_lock(&inode->lock);
+	d = inode->data;
+	sync_unlock(&inode->lock);
+	sync_lock(&d->take_lock);
+	sync_lock(&inode->lock);
+	policy_unpack(inode->image.policy, &p->policy);
+	more = take(&t, mode);
+	sync_unlock(&inode->lock);
+	sync_unlock(&d->take_lock);
+	return more;
+}
+
+/* Parcels of the inode's own. There was something dirty. */
 static int flush_parcels(struct volume *v, struct inode *inode,
 			 enum flush_mode mode, bool intent)
 {
@@ -364,10 +463,7 @@ static int flush_parcels(struct volume *v, struct inode *inode,
 		if (rc)
 			return rc;
 		p->intent = intent;
-		sync_lock(&inode->lock);
-		policy_unpack(inode->image.policy, &p->policy);
-		more = take(v, inode, p, mode, false);
-		sync_unlock(&inode->lock);
+		more = fill(v, inode, p, mode);
 		if (p->n_chunks == 0) {
 			parcel_put(p);
 			rc = more ? -ENOMEM : 0;

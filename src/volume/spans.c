@@ -145,6 +145,7 @@ int spans_write(struct spans *spans, struct pool *pool, uint64_t off,
 
 		if (s && s->off <= off) {
 			part = min_u64(bytes.len, span_end(s) - off);
+			spans->changes++;
 			memcpy(s->mem + s->skip + (off - s->off), bytes.ptr,
 			       part);
 			i++;
@@ -191,6 +192,7 @@ int spans_drop(struct spans *spans, struct pool *pool, uint64_t from,
 
 	if (from >= to)
 		return 0;
+	spans->changes++;
 	if (i < spans->n && spans->list[i].off < from) {
 		struct dirty_span *s = &spans->list[i];
 
@@ -226,7 +228,7 @@ void spans_release(struct spans *spans, struct pool *pool)
 	for (size_t i = 0; i < spans->n; i++)
 		mem_free(pool, spans->list[i].mem, spans->list[i].cap);
 	free(spans->list);
-	*spans = (struct spans){ 0 };
+	*spans = (struct spans){ .changes = spans->changes + 1 };
 }
 
 size_t spans_copy(const struct spans *spans, uint64_t off, uint8_t *dst,

@@ -26,7 +26,8 @@ struct spans {
 	struct dirty_span *list; /* owned */
 	size_t n;
 	size_t cap;
-	size_t len; /* bytes in all pieces */
+	size_t len;       /* bytes in all pieces */
+	uint64_t changes; /* grows when bytes that are there change, or go */
 };
 
 static inline uint64_t span_end(const struct dirty_span *s)

@@ -198,6 +198,31 @@ START_TEST(empty_drop_splits_nothing)
 }
 END_TEST
 
+/* Who looked at bytes without the lock learns that they are others now. */
+START_TEST(changes_are_counted)
+{
+	uint8_t block[4096] = { 7 };
+	uint64_t before;
+	struct twin t;
+
+	twin_init(&t, 0);
+	twin_write(&t, 0, block, sizeof(block));
+	twin_write(&t, 2 * sizeof(block), block, sizeof(block));
+	twin_write(&t, sizeof(block), block, sizeof(block));
+	ck_assert_uint_eq(t.spans.changes, 0);
+	twin_write(&t, 3 * sizeof(block) - 1, block, 1);
+	ck_assert_uint_gt(t.spans.changes, 0);
+	before = t.spans.changes;
+	twin_drop(&t, 0, 1);
+	ck_assert_uint_gt(t.spans.changes, before);
+	before = t.spans.changes;
+	twin_drop(&t, 0, AREA);
+	ck_assert_uint_eq(t.spans.n, 0);
+	ck_assert_uint_gt(t.spans.changes, before);
+	twin_release(&t);
+}
+END_TEST
+
 Suite *suite_spans(void)
 {
 	const TTest *const tests[] = {
@@ -206,6 +231,7 @@ Suite *suite_spans(void)
 		random_at_the_end_of_offsets,
 		appending_makes_few_pieces,
 		empty_drop_splits_nothing,
+		changes_are_counted,
 	};
 
 	return suite_of("volume/spans", tests, ARRAY_LEN(tests), 120);
