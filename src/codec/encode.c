@@ -222,8 +222,8 @@ ssize_t encode_frame(struct encoder *e, const struct encode_request *request,
 	ssize_t rival_len = 0;
 	ssize_t n;
 
-	if (request->level > 0) {
-		plan.level = (int)request->level;
+	if (request->level != 0) {
+		plan.level = request->level;
 		plan.level_transform = plan.level;
 	}
 	assert(raw.len > 0 && raw.len <= GLYPH_OUTPUT_MAX);
@@ -317,7 +317,7 @@ ssize_t encode_delta(struct encoder *e, const struct encode_base *base,
 int encode_codebook_level(const struct encode_request *request)
 {
 	if (request->level != 0)
-		return (int)request->level;
+		return request->level;
 	return plans[request->effort].level;
 }
 

@@ -69,7 +69,7 @@ size_t encode_bound(size_t raw_len);
 /* How a frame is to be encoded. Zero: stored, its class sniffed. */
 struct encode_request {
 	enum encode_effort effort;
-	unsigned level;           /* of zstd, in place of the effort's; or 0 */
+	int level;                /* of zstd, in place of the effort's; or 0 */
 	bool classified;          /* `class` is known */
 	enum content_class class; /* else of no meaning */
 	unsigned without;         /* steps to leave out, for comparisons */

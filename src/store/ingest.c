@@ -20,6 +20,7 @@
 enum {
 	N_PARCELS = 64,
 	N_RESERVED = 8, /* for those who may not wait */
+	N_REFILL = 48,  /* who had to wait finds room for several */
 	LOAD_HIGH = 50, /* per cent of the queue: a burst begins */
 	LOAD_LOW = 10,  /* it is over */
 
@@ -42,7 +43,7 @@ struct ingest {
 					* A hint, so relaxed */
 
 	struct sync_mutex lock;         /* QUEUE */
-	struct sync_cond room;          /* n_out fell below N_PARCELS */
+	struct sync_cond room;          /* n_out fell to N_REFILL */
 	struct sync_cond room_reserved; /* and below what the reserve adds */
 	struct sync_cond landed;        /* n_flying is 0 */
 	struct parcel *idle GUARDED_BY(lock); /* by work.next */
@@ -118,10 +119,11 @@ static void gave_back(struct ingest *g, struct parcel *p, bool flown)
 	}
 	g->n_out--;
 	g->n_flying -= flown;
-	/* One parcel is for one waiter. To wake them all was 119,000 context
-	 * switches for each GB that a dozen threads wrote. */
+	/* One parcel is for one waiter: to wake them all was 119,000 context
+	 * switches for each GB that a dozen threads wrote. And a writer who had to
+	 * wait goes on for a while: for each single parcel, it was 30,000. */
 	sync_signal(&g->room_reserved);
-	if (g->n_out < N_PARCELS)
+	if (g->n_out <= N_REFILL)
 		sync_signal(&g->room);
 	if (g->n_flying == 0)
 		sync_broadcast(&g->landed);
@@ -210,13 +212,13 @@ static void finish(struct parcel *p, bool taken)
 	gave_back(g, NULL, true);
 }
 
-static void run_parcel(struct parcel *p, bool hurry)
+static void run_parcel(struct parcel *p, enum pressure pressure)
 {
-	finish(p, intake_run(p, hurry));
+	finish(p, intake_run(p, pressure));
 }
 
 /* Whether the queue has been rather full for longer than a burst may last. */
-static bool in_hurry(struct ingest *g, bool bulk)
+static enum pressure pressure_of(struct ingest *g, bool bulk)
 {
 	unsigned load = workers_load_percent(g->workers);
 	uint64_t since =
@@ -225,12 +227,14 @@ static bool in_hurry(struct ingest *g, bool bulk)
 
 	if (load < LOAD_LOW || (since == 0 && load < LOAD_HIGH)) {
 		atomic_store_explicit(&g->burst_ns, 0, memory_order_relaxed);
-		return false;
+		return PRESSURE_NONE;
 	}
 	now = clock_mono_ns();
 	if (since == 0)
 		atomic_store_explicit(&g->burst_ns, now, memory_order_relaxed);
-	return since != 0 && now - since > (bulk ? BULK_NS : BURST_NS);
+	if (since == 0 || now - since <= (bulk ? BULK_NS : BURST_NS))
+		return PRESSURE_NONE;
+	return bulk ? PRESSURE_BULK : PRESSURE_LONG;
 }
 
 static void work_run(struct work *w, unsigned worker)
@@ -238,7 +242,7 @@ static void work_run(struct work *w, unsigned worker)
 	struct parcel *p = (struct parcel *)w;
 
 	(void)worker;
-	run_parcel(p, in_hurry(p->store->ingest, is_bulk(p)));
+	run_parcel(p, pressure_of(p->store->ingest, is_bulk(p)));
 }
 
 static void fly(struct parcel *p)
@@ -260,7 +264,7 @@ void ingest_submit(struct parcel *p)
 void ingest_run(struct parcel *p)
 {
 	fly(p);
-	run_parcel(p, false);
+	run_parcel(p, PRESSURE_NONE);
 }
 
 void ingest_drain(struct store *s)

@@ -48,6 +48,13 @@ struct sketched {
 	struct sketch sketch;
 };
 
+/*
+ * Of zstd, for one long file under pressure. A GB of sources, documentation and
+ * binaries takes a quarter more room than at level 1 (331 instead of 268 MB; 337
+ * in btrfs at level 3) and a tenth less time.
+ */
+enum { LEVEL_BULK = -3 };
+
 enum { SKETCHED_MAX = PARCEL_RAW_MAX / SKETCH_LEN_MIN };
 
 /* Scratch of one run. The tables are as long as a parcel's. */
@@ -55,7 +62,8 @@ struct run {
 	struct parcel *p;
 	struct store *s;
 	struct context *x;
-	bool hurry; /* the queue has been full for long */
+	bool hurry; /* under pressure */
+	bool bulk;  /* of one long file */
 	bool taken; /* the cache has the parcel's block */
 	uint64_t hashes[PARCEL_CHUNKS_MAX];
 	uint64_t candidates[PARCEL_CHUNKS_MAX];
@@ -208,11 +216,21 @@ static enum encode_effort effort_of(const struct run *r)
 	return wanted < most ? wanted : most;
 }
 
+/* Of zstd; 0: the effort's own. */
+static int level_of(const struct run *r)
+{
+	if (r->p->intent)
+		return 0;
+	if (r->hurry)
+		return r->bulk ? LEVEL_BULK : 0;
+	return (int)r->p->policy.level;
+}
+
 static struct encode_request request_of(const struct run *r)
 {
 	return (struct encode_request){
 		.effort = effort_of(r),
-		.level = r->p->intent || r->hurry ? 0 : r->p->policy.level,
+		.level = level_of(r),
 	};
 }
 
@@ -533,7 +551,7 @@ static void release(struct run *r)
 	free(r);
 }
 
-bool intake_run(struct parcel *p, bool hurry)
+bool intake_run(struct parcel *p, enum pressure pressure)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct store *s = p->store;
@@ -545,7 +563,8 @@ bool intake_run(struct parcel *p, bool hurry)
 	if (r) {
 		r->p = p;
 		r->s = p->store;
-		r->hurry = hurry;
+		r->hurry = pressure != PRESSURE_NONE;
+		r->bulk = pressure == PRESSURE_BULK;
 		r->x = context_get(p->store->contexts);
 	}
 	if (r && r->x)

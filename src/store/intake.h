@@ -9,10 +9,17 @@
 
 struct parcel;
 
+/* How long writers have waited for encoders. */
+enum pressure {
+	PRESSURE_NONE,
+	PRESSURE_LONG, /* longer than for a burst */
+	PRESSURE_BULK, /* and what they write is one long file */
+};
+
 /*
- * Stores what is new in the parcel and calls its `done`, on this thread. With
- * `hurry` less is tried. Returns whether the cache took the parcel's block.
+ * Stores what is new in the parcel and calls its `done`, on this thread. Under
+ * pressure less is tried. Returns whether the cache took the parcel's block.
  */
-bool intake_run(struct parcel *p, bool hurry);
+bool intake_run(struct parcel *p, enum pressure pressure);
 
 #endif

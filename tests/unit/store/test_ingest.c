@@ -9,6 +9,7 @@
 #include "lib/suite.h"
 #include "store/codebooks.h"
 #include "store/ingest.h"
+#include "store/intake.h"
 #include "store/state.h"
 #include "store/trainer.h"
 #include "unit/store/fixture.h"
@@ -18,6 +19,7 @@
 
 enum {
 	LEN = 3000, /* of a chunk */
+	LONG_LEN = 64 << 10,
 	N_LESSON = 200,
 	LESSON_US = 400000, /* more than one takes */
 	/* One that runs, one that is taken next, and half of the queue. */
@@ -175,6 +177,43 @@ START_TEST(shorter_frames_when_long_files_press)
 }
 END_TEST
 
+static void check_stored(struct parcel *p, int rc)
+{
+	(void)p;
+	ck_assert_int_eq(rc, 0);
+}
+
+/* What a parcel's frame takes in the log. */
+static uint32_t stored_len(uint64_t seed, enum pressure pressure)
+{
+	struct frame_place place;
+	struct parcel *p;
+
+	ck_ok(parcel_get(f.toy.store, true, &p));
+	records_fill(2, seed, p->raw, LONG_LEN);
+	p->raw_len = LONG_LEN;
+	p->n_chunks = 1;
+	p->chunks[0] = (struct parcel_chunk){ .len = LONG_LEN };
+	p->policy.delta = POLICY_OFF;
+	p->done = check_stored;
+	if (intake_run(p, pressure))
+		p->raw = pool_get(f.toy.store->blocks);
+	ck_assert(bank_locate(f.toy.store->bank, p->chunks[0].id, &place));
+	parcel_put(p);
+	return place.payload_len;
+}
+
+START_TEST(one_long_file_is_encoded_fastest)
+{
+	uint32_t pressed;
+
+	begin();
+	pressed = stored_len(1, PRESSURE_LONG);
+	ck_assert_uint_gt(stored_len(2, PRESSURE_BULK), pressed + pressed / 50);
+	end();
+}
+END_TEST
+
 START_TEST(lessons_wait_for_the_end_of_a_burst)
 {
 	uint8_t bytes[LEN];
@@ -205,6 +244,7 @@ Suite *suite_ingest(void)
 	const TTest *const tests[] = {
 		pressed_until_the_queue_is_empty,
 		shorter_frames_when_long_files_press,
+		one_long_file_is_encoded_fastest,
 		lessons_wait_for_the_end_of_a_burst,
 	};
 
