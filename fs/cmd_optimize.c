@@ -17,6 +17,7 @@
 #include "mountinfo.h"
 #include "store/optimize.h"
 #include "transfer.h"
+#include "tune.h"
 #include "volume/volume.h"
 
 #include <inttypes.h>
@@ -84,8 +85,10 @@ static int open_here(struct optimizing *o)
 	const struct volume_options options = {
 		.store.effort = EFFORT_BALANCED,
 	};
-	int rc = volume_open(o->store, &options, &o->volume);
+	int rc;
 
+	tune_memory();
+	rc = volume_open(o->store, &options, &o->volume);
 	if (rc < 0) {
 		o->volume = NULL;
 		return rc;

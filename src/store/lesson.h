@@ -2,7 +2,8 @@
 /*
  * lesson.h - what is learned from some frames of one class.
  *
- * Takes some 6 MiB while there is one, and 8 MiB more while it learns.
+ * Takes some 6 MiB while there is one, and 8 MiB more while it learns; for a
+ * dictionary of 1 MiB it is 24 MiB, and 8 MiB more.
  * Owner thread only.
  */
 #ifndef STORE_LESSON_H
@@ -13,10 +14,16 @@
 #include "store/pending.h"
 
 struct store;
+struct workers;
 
-enum { LESSON_FRAMES_MAX = 128 };
+enum {
+	LESSON_FRAMES_MAX = 128,
+	/* Of a frame to judge by, no more is looked at. */
+	LESSON_UNSEEN_LEN = 1 << 20,
+};
 
 struct lesson {
+	size_t len_max;           /* of the dictionary */
 	struct codebook *current; /* owned; NULL: none yet */
 	struct buffer samples;
 	struct buffer frames; /* unseen ones, one after the other */
@@ -31,19 +38,36 @@ struct lesson {
 	struct train_result result;
 };
 
-void lesson_init(struct lesson *l);
+/* `len_max`: of the dictionary, TRAIN_DICTIONARY_MAX..CODEBOOK_LEN_MAX. */
+void lesson_init(struct lesson *l, size_t len_max);
 void lesson_release(struct lesson *l);
+
+/* The codebook to be better than is the newest of the class. Takes INDEX.
+ * -ENOMEM, those of library_get(). */
+int lesson_take_current(struct lesson *l, struct store *s,
+			enum content_class class);
+
+/* Some bytes to learn from, TRAIN_PIECE_MAX at most, are copied. False: there is
+ * no room for more. */
+bool lesson_take_sample(struct lesson *l, struct span piece);
+
+/* A frame to judge by, if there is room. Copied. */
+void lesson_take_unseen(struct lesson *l, struct span frame);
 
 /*
  * Reads the frames: three of four to learn from, the fourth to judge by. Of
  * more than LESSON_FRAMES_MAX some are left out, and so are those that cannot
- * be read. Blocks. -ENOMEM.
+ * be read. Blocks.
  */
-int lesson_gather(struct store *s, const struct frame_place *places, size_t n,
-		  struct lesson *l);
+void lesson_gather(struct store *s, const struct frame_place *places, size_t n,
+		   struct lesson *l);
 
-/* Computes, and nothing else: sets dictionary, len and result. `stop` as in
- * train.h. */
-void lesson_learn(struct lesson *l, int level, atomic_bool *stop);
+/*
+ * Computes, and nothing else: sets dictionary, len and result. `stop` as in
+ * train.h. `idle`: a thread that is to do it, with the lowest priority, while
+ * the caller waits; NULL: the caller does it.
+ */
+void lesson_learn(struct lesson *l, int level, const atomic_bool *stop,
+		  struct workers *idle);
 
 #endif

@@ -20,7 +20,8 @@ enum { LIBRARY_MAX = 256 };
  * Makes a dictionary the newest codebook of a class: into the log and the
  * index. From then on new frames use it. Durable with the next commit, before
  * any frame that uses it. -EUCLEAN: no dictionary. -EINVAL: no such class.
- * -EFBIG: there are LIBRARY_MAX.
+ * -EFBIG: there are LIBRARY_MAX. -ENOSPC: there is no room, nothing was done.
+ * Computes for half a second, if it is long.
  */
 int library_publish(struct store *s, enum content_class class,
 		    struct span dictionary, uint64_t *ret_id);

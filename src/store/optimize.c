@@ -13,6 +13,7 @@
 #include "store/maintain.h"
 #include "store/optimize_impl.h"
 #include "store/state.h"
+#include "store/study.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -117,11 +118,20 @@ static void tell(void *ctx, const struct repacked *so_far)
 static int lay_out_and_repack(struct run *r, struct window *w)
 {
 	struct layout l;
+	const struct study study = {
+		.s = r->s,
+		.window = w,
+		.layout = &l,
+		.idle = r->plan.options.idle,
+		.stop = r->plan.options.stop,
+	};
 	int rc = layout_make(w->chunks, w->n_chunks, &r->plan.layout, &l);
 
 	if (rc < 0)
 		return rc;
-	rc = repack(r->repacker, w, &l, &r->sum.work);
+	rc = study_window(&study);
+	if (rc == 0)
+		rc = repack(r->repacker, w, &l, &r->sum.work);
 	layout_release(&l);
 	return rc;
 }

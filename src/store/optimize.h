@@ -3,8 +3,9 @@
  * optimize.h - encodes what is stored again, smaller, in long frames.
  *
  * The store is walked in windows. The live chunks of a window are laid out
- * anew (layout), encoded with the highest effort (recode), and moved where that
- * saves something (repack). Frames that are longer than those of new data were
+ * anew (layout), a codebook is learned where there is much text (study), and they
+ * are encoded with the highest effort (recode), and moved where that saves
+ * something (repack). Frames that are longer than those of new data were
  * made here, and are left alone: so it can be ended at any time and begun again.
  * Chunks keep their ids and bytes, so nobody who reads or writes notices.
  */
@@ -66,8 +67,9 @@ struct optimize_estimate {
 
 /*
  * Looks at all of the store, or at 1 GiB of a longer one, encodes about
- * `sample_len` raw bytes of that, and changes nothing. `next` of the options is
- * not used. Errors as above, without -ENOSPC.
+ * `sample_len` raw bytes of that, and changes nothing: no codebook is learned, so
+ * of much text less may be left in the end. `next` of the options is not used.
+ * Errors as above, without -ENOSPC.
  */
 int optimize_estimate(struct store *s, const struct optimize_options *options,
 		      uint64_t sample_len, struct optimize_estimate *ret);

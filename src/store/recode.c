@@ -20,7 +20,6 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 enum {
-	LEVEL = 19, /* 22 is 0.03 % smaller in frames of 1 MiB */
 	N_RUNS = 4, /* of the decoder, at most */
 	/* Decoding with a codebook takes longer. */
 	SAVES_PERCENT = 1,
@@ -78,7 +77,7 @@ static int encode_way(struct recoder *r, const struct recode_request *request,
 {
 	const struct encode_request how = {
 		.effort = EFFORT_SMALL,
-		.level = LEVEL,
+		.level = RECODE_LEVEL,
 		.classified = true,
 		.class = request->class,
 		.without = way == WAY_PLAIN
@@ -101,7 +100,7 @@ static int encode_way(struct recoder *r, const struct recode_request *request,
 /* Only if it is shorter than the other one. */
 static int encode_with(struct recoder *r, const struct recode_request *request)
 {
-	const struct encode_book with = { LEVEL, request->codebook };
+	const struct encode_book with = { RECODE_LEVEL, request->codebook };
 	struct buffer *b = &r->ways[WAY_CODEBOOK];
 	size_t other = r->ways[WAY_CLASS].len;
 	size_t cap = other - other * SAVES_PERCENT / 100;

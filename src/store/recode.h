@@ -13,6 +13,9 @@
 struct codebook;
 struct recoder;
 
+/* Of zstd. 22 is 0.03 % smaller in frames of 1 MiB. */
+enum { RECODE_LEVEL = 19 };
+
 /* -ENOMEM. */
 int recoder_new(struct recoder **ret);
 void recoder_free(struct recoder *r);

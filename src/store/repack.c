@@ -53,7 +53,7 @@ struct job {
 
 /* A thread of the pool. */
 struct hand {
-	struct recoder *recoder; /* made at its first job */
+	struct recoder *recoder; /* made at its first job of a window */
 };
 
 struct repacker {
@@ -327,6 +327,18 @@ static int work(struct pass *p)
 	return rc;
 }
 
+/* Codecs and scratch memory, tens of MiB for each thread. None of them has a
+ * job. */
+static void free_recoders(struct repacker *rp)
+{
+	size_t i;
+
+	for (i = 0; rp->hands && i < rp->options.n_threads; i++) {
+		recoder_free(rp->hands[i].recoder);
+		rp->hands[i].recoder = NULL;
+	}
+}
+
 int repack(struct repacker *rp, struct window *w, const struct layout *l,
 	   struct repacked *sum)
 {
@@ -337,6 +349,8 @@ int repack(struct repacker *rp, struct window *w, const struct layout *l,
 	while (rp->n_under_way > 0)
 		(void)end_job(&p);
 	rp->n_halves = 0;
+	/* What is done between two windows needs memory as well. */
+	free_recoders(rp);
 	return rc;
 }
 
@@ -401,8 +415,7 @@ void repacker_free(struct repacker *rp)
 		free(rp->jobs[i].table);
 		free(rp->jobs[i].chunks);
 	}
-	for (i = 0; rp->hands && i < rp->options.n_threads; i++)
-		recoder_free(rp->hands[i].recoder);
+	free_recoders(rp);
 	free(rp->jobs);
 	free(rp->hands);
 	sync_cond_release(&rp->done);

@@ -42,62 +42,7 @@ struct trainer {
 	struct task tasks[CONTENT_N_CLASSES];
 };
 
-/* ---- learning on the idle thread ------------------------------------------ */
-
-struct learning {
-	struct work work; /* first: it is cast */
-	struct lesson *lesson;
-	int level;
-	atomic_bool *stop;
-	struct sync_mutex lock; /* LEAF */
-	struct sync_cond ended;
-	bool over GUARDED_BY(lock);
-};
-
-static void learn_run(struct work *w, unsigned worker)
-{
-	struct learning *l = (struct learning *)w;
-
-	(void)worker;
-	workers_step_back();
-	lesson_learn(l->lesson, l->level, l->stop);
-	sync_lock(&l->lock);
-	l->over = true;
-	sync_signal(&l->ended);
-	sync_unlock(&l->lock);
-}
-
-/* Has the idle thread do it, and waits. */
-static void learn_idly(struct trainer *t, struct lesson *lesson, int level)
-{
-	struct learning l = {
-		.work.run = learn_run,
-		.lesson = lesson,
-		.level = level,
-		.stop = &t->stop,
-	};
-
-	sync_mutex_init(&l.lock, RANK_LEAF);
-	sync_cond_init(&l.ended);
-	workers_submit(t->idle, &l.work);
-	sync_lock(&l.lock);
-	while (!l.over)
-		sync_wait(&l.ended, &l.lock);
-	sync_unlock(&l.lock);
-	sync_cond_release(&l.ended);
-	sync_mutex_release(&l.lock);
-}
-
 /* ---- a lesson -------------------------------------------------------------- */
-
-/* The codebook to be better than. */
-static int take_current(struct store *s, enum content_class class,
-			struct lesson *l)
-{
-	uint64_t id = codebooks_newest(s->codebooks, class);
-
-	return id == 0 ? 0 : library_get(s, id, &l->current);
-}
 
 /* Whether what it saves of as much as came so far is more than it takes. */
 static bool pays(const struct lesson *l, uint64_t seen)
@@ -122,16 +67,14 @@ static int hold_lesson(struct store *s, struct trainer *t,
 	struct lesson l;
 	int rc;
 
-	lesson_init(&l);
-	rc = take_current(s, told->class, &l);
-	if (rc == 0)
-		rc = lesson_gather(s, places, told->n_frames, &l);
-	if (rc == 0 && t)
-		learn_idly(t, &l, level);
-	else if (rc == 0)
-		lesson_learn(&l, level, NULL);
-	if (rc == 0 && l.len < 0)
-		rc = (int)l.len;
+	lesson_init(&l, TRAIN_DICTIONARY_MAX);
+	rc = lesson_take_current(&l, s, told->class);
+	if (rc == 0) {
+		lesson_gather(s, places, told->n_frames, &l);
+		lesson_learn(&l, level, t ? &t->stop : NULL,
+			     t ? t->idle : NULL);
+		rc = l.len < 0 ? (int)l.len : 0;
+	}
 	if (rc == 0) {
 		told->raw = l.result.raw;
 		told->before = l.result.before;

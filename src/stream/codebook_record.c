@@ -12,21 +12,16 @@
 #include <assert.h>
 #include <errno.h>
 
-int codebook_record_put(struct encoder *e, const struct codebook_head *head,
-			struct span dictionary, struct buffer *out)
+enum { LEVEL = 19 }; /* of zstd: written once, kept in two places */
+
+/* What stands before the glyphs. */
+static int put_head(const struct codebook_head *head, uint64_t hash, size_t len,
+		    struct buffer *out)
 {
-	const struct encode_request request = {
-		.effort = EFFORT_SMALL,
-		.classified = true,
-		.class = CONTENT_BINARY,
-	};
 	const char *name = codebook_class_name(head->class);
-	size_t before = out->len;
-	ssize_t n = 0;
-	int rc;
+	int rc = buffer_append_varint(out, head->id);
 
 	assert(name && head->id != 0);
-	rc = buffer_append_varint(out, head->id);
 	if (rc == 0)
 		rc = buffer_append_varint(out, head->version);
 	if (rc == 0)
@@ -34,9 +29,25 @@ int codebook_record_put(struct encoder *e, const struct codebook_head *head,
 	if (rc == 0)
 		rc = buffer_append(out, span_of(name, strlen(name)));
 	if (rc == 0)
-		rc = buffer_append_le64(out, hash64(dictionary, 0));
+		rc = buffer_append_le64(out, hash);
 	if (rc == 0)
-		rc = buffer_append_varint(out, dictionary.len);
+		rc = buffer_append_varint(out, len);
+	return rc;
+}
+
+int codebook_record_put(struct encoder *e, const struct codebook_head *head,
+			struct span dictionary, struct buffer *out)
+{
+	const struct encode_request request = {
+		.effort = EFFORT_SMALL,
+		.level = LEVEL,
+		.classified = true,
+		.class = CONTENT_BINARY,
+	};
+	size_t before = out->len;
+	ssize_t n = 0;
+	int rc = put_head(head, hash64(dictionary, 0), dictionary.len, out);
+
 	if (rc == 0)
 		rc = buffer_reserve(out, encode_bound(dictionary.len));
 	if (rc == 0)
@@ -47,6 +58,19 @@ int codebook_record_put(struct encoder *e, const struct codebook_head *head,
 	}
 	out->len += (size_t)n;
 	return 0;
+}
+
+int codebook_record_put_as(const struct codebook_head *head,
+			   const struct codebook_record *r, struct buffer *out)
+{
+	size_t before = out->len;
+	int rc = put_head(head, r->hash, r->len, out);
+
+	if (rc == 0)
+		rc = buffer_append(out, r->glyphs);
+	if (rc < 0)
+		out->len = before;
+	return rc;
 }
 
 int codebook_record_parse(struct span payload, struct codebook_record *ret)

@@ -23,9 +23,14 @@ struct codebook_record {
 	struct span glyphs;
 };
 
-/* Appends a payload. The class has a name. -ENOMEM. */
+/* Appends a payload. The class has a name. Takes half a second for the longest
+ * dictionary. -ENOMEM. */
 int codebook_record_put(struct encoder *e, const struct codebook_head *head,
 			struct span dictionary, struct buffer *out);
+
+/* The same of what a record says already, under another name: cheap. */
+int codebook_record_put_as(const struct codebook_head *head,
+			   const struct codebook_record *r, struct buffer *out);
 
 /* -EUCLEAN: damage. Looks at all but the glyphs. */
 int codebook_record_parse(struct span payload, struct codebook_record *ret);

@@ -10,6 +10,8 @@
 #include "lib/suite.h"
 #include "unit/codec/trees.h"
 
+#include <stdlib.h>
+
 enum { N_SAMPLES = 400, SAMPLE_LEN = 1000, N_UNSEEN = 20, FRAME_LEN = 4096 };
 
 struct lesson {
@@ -63,6 +65,42 @@ START_TEST(records_are_learned)
 	ck_assert_uint_eq(l->result.raw, N_UNSEEN * FRAME_LEN);
 	ck_assert_uint_lt(l->result.before, l->result.raw);
 	ck_assert_uint_lt(l->result.after, l->result.before * 8 / 10);
+}
+END_TEST
+
+/* As long as it may be, if there are samples enough. */
+START_TEST(long_ones_are_learned)
+{
+	enum { N = 5000 };
+	struct lesson *l = &lesson;
+	uint8_t *samples = calloc(N, SAMPLE_LEN);
+	size_t *lens = calloc(N, sizeof(*lens));
+	uint8_t *out = malloc(2 * TRAIN_DICTIONARY_MAX);
+	ssize_t n;
+	size_t i;
+
+	ck_assert(samples && lens && out);
+	set_up(l, 1);
+	for (i = 0; i < N; i++) {
+		lens[i] = SAMPLE_LEN;
+		records_fill(1, i, samples + i * SAMPLE_LEN, SAMPLE_LEN);
+	}
+	l->q.samples = samples;
+	l->q.lens = lens;
+	l->q.n_samples = N;
+	l->q.len_max = 2 * TRAIN_DICTIONARY_MAX;
+	n = train_codebook(&l->q, out, &l->result);
+	ck_assert_int_gt(n, TRAIN_DICTIONARY_MAX);
+	ck_assert_int_le(n, 2 * TRAIN_DICTIONARY_MAX);
+	ck_assert_uint_lt(l->result.after, l->result.before * 8 / 10);
+	/* Nor longer than that, however much there is. */
+	l->q.len_max = 0;
+	n = train_codebook(&l->q, out, &l->result);
+	ck_assert_int_gt(n, 0);
+	ck_assert_int_le(n, TRAIN_DICTIONARY_MAX);
+	free(out);
+	free(lens);
+	free(samples);
 }
 END_TEST
 
@@ -150,9 +188,13 @@ END_TEST
 Suite *suite_train(void)
 {
 	const TTest *const tests[] = {
-		records_are_learned,      noise_is_not_learned,
-		only_unseen_frames_count, too_little_teaches_nothing,
-		current_must_be_beaten,   stops_when_told,
+		records_are_learned,
+		long_ones_are_learned,
+		noise_is_not_learned,
+		only_unseen_frames_count,
+		too_little_teaches_nothing,
+		current_must_be_beaten,
+		stops_when_told,
 	};
 
 	return suite_of("train", tests, ARRAY_LEN(tests), 60);

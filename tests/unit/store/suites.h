@@ -25,6 +25,7 @@ Suite *suite_log(void);
 Suite *suite_move(void);
 Suite *suite_ops(void);
 Suite *suite_optimize(void);
+Suite *suite_study(void);
 Suite *suite_recode(void);
 Suite *suite_replay(void);
 Suite *suite_sampler(void);
