@@ -50,6 +50,7 @@ struct dump_cursor {
 	uint64_t keys[2]; /* of the last row that was dumped */
 	size_t name_len;
 	uint8_t name[255];
+	const void *ctx; /* of who dumps, for its own use */
 };
 
 /* A dump goes on until it has given so many bytes or rows. */

@@ -80,7 +80,7 @@ uint64_t dirent_cookie(const struct volume *v, struct span name)
 {
 	uint64_t n_places = OP_COOKIE_MAX - OP_COOKIE_MIN - DIRENT_PROBE_MAX;
 
-	return OP_COOKIE_MIN + hash64(name, v->seed) % n_places;
+	return OP_COOKIE_MIN + hash64(name, store_seed(v->store)) % n_places;
 }
 
 static bool span_equal(struct span a, struct span b)
@@ -135,12 +135,34 @@ int dirent_is_empty(struct volume *v, uint64_t parent)
 
 /* ---- changing ------------------------------------------------------------------- */
 
+/* Its operation, in `body`. The cookie itself, which does not compress, is told
+ * only where it does not follow from the name. */
+static struct span encode(const struct volume *v, const struct op_dirent *entry,
+			  uint8_t body[OP_DIRENT_MAX])
+{
+	struct op_dirent op = *entry;
+	uint64_t first = dirent_cookie(v, op.name);
+
+	if (op.cookie >= first && op.cookie - first < DIRENT_PROBE_MAX)
+		op.cookie -= first;
+	return span_of(body, op_dirent_put(&op, body));
+}
+
+static int decode(const struct volume *v, struct span body,
+		  struct op_dirent *ret)
+{
+	int rc = op_dirent_get(body, ret);
+
+	if (rc == 0 && ret->cookie < DIRENT_PROBE_MAX)
+		ret->cookie += dirent_cookie(v, ret->name);
+	return rc;
+}
+
 int dirent_put(struct volume *v, const struct op_dirent *entry)
 {
 	uint8_t body[OP_DIRENT_MAX];
 
-	return txn_op(v->store, OP_DIRENT,
-		      span_of(body, op_dirent_put(entry, body)));
+	return txn_op(v->store, OP_DIRENT, encode(v, entry, body));
 }
 
 int dirent_del(struct volume *v, uint64_t parent, uint64_t cookie)
@@ -157,7 +179,7 @@ int dirent_apply(struct volume *v, struct span body)
 	struct db_stmt *put = v->dirents->put;
 	struct op_dirent op;
 
-	if (op_dirent_get(body, &op))
+	if (decode(v, body, &op))
 		return corrupt("DIRENT operation is damaged");
 	db_bind_u64(put, 0, op.parent);
 	db_bind_u64(put, 1, op.cookie);
@@ -225,6 +247,7 @@ int dirents_each(struct volume *v, dirent_fn *fn, void *ctx)
 static int dump_row(struct db_stmt *row, struct dump_cursor *c,
 		    struct buffer *ops)
 {
+	const struct volume *v = c->ctx;
 	struct op_dirent entry = entry_of(row);
 	uint8_t body[OP_DIRENT_MAX];
 
@@ -234,8 +257,7 @@ static int dump_row(struct db_stmt *row, struct dump_cursor *c,
 		return corrupt("directory %llu: entry %llu is damaged",
 			       (unsigned long long)entry.parent,
 			       (unsigned long long)entry.cookie);
-	return ops_put(ops, OP_DIRENT,
-		       span_of(body, op_dirent_put(&entry, body)));
+	return ops_put(ops, OP_DIRENT, encode(v, &entry, body));
 }
 
 int dirents_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
@@ -244,5 +266,6 @@ int dirents_dump(struct volume *v, struct dump_cursor *c, struct buffer *ops)
 
 	db_bind_u64(page, 0, c->keys[0]);
 	db_bind_u64(page, 1, c->keys[1]);
+	c->ctx = v;
 	return dump_page(page, dump_row, c, ops);
 }

@@ -75,8 +75,7 @@ bool op_name_valid(struct span name)
 static int get_place(struct reader *r, struct op_dirent *op)
 {
 	if (get_ino(r, &op->parent) ||
-	    varint_get_max(r, OP_COOKIE_MAX, &op->cookie) ||
-	    op->cookie < OP_COOKIE_MIN)
+	    varint_get_max(r, OP_COOKIE_MAX, &op->cookie))
 		return -EUCLEAN;
 	return 0;
 }
@@ -117,7 +116,7 @@ int op_dirent_del_get(struct span body, struct op_dirent *ret)
 	struct reader r = reader_of(body);
 	struct op_dirent op = { 0 };
 
-	if (get_place(&r, &op))
+	if (get_place(&r, &op) || op.cookie < OP_COOKIE_MIN)
 		return -EUCLEAN;
 	*ret = op;
 	return 0;

@@ -50,7 +50,7 @@ int op_inode_del_get(struct span body, uint64_t *ret_ino);
 
 struct op_dirent {
 	uint64_t parent;
-	uint64_t cookie;
+	uint64_t cookie; /* in DIRENT's body: see FORMAT.md; dirent.c has it */
 	uint64_t ino;
 	uint8_t type; /* st_mode >> 12 */
 	struct span name;

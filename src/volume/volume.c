@@ -302,7 +302,6 @@ int volume_open(const char *path, const struct volume_options *options,
 
 	if (rc)
 		return rc;
-	v->seed = store_seed(v->store);
 	rc = check_root(v);
 	if (!rc && store_writable(v->store) == 0) {
 		rc = purge(v);

@@ -18,7 +18,6 @@ struct xattrs;
 struct volume {
 	struct store *store;   /* immutable; set before anything is applied */
 	bool kernel_times;     /* immutable */
-	uint64_t seed;         /* immutable; of the cookies of names */
 	char *schema;          /* immutable; owned */
 	struct inodes *inodes; /* own lock: INODES */
 	struct inode_rows *inode_rows; /* GUARDED_BY(INDEX) */

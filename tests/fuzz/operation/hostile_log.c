@@ -210,7 +210,7 @@ static void put_map(struct buffer *b, uint64_t ino, uint64_t off, uint64_t len,
 /* A bit of everything. */
 static void seed_tree(struct buffer *b)
 {
-	struct op_dirent gone = { .parent = 1, .cookie = 12 };
+	struct op_dirent gone = { .parent = 1, .cookie = 20 };
 	uint8_t body[OP_DIRENT_MAX];
 
 	put_inode(b, 1, S_IFDIR | 0755, 3, 4096);
@@ -218,10 +218,10 @@ static void seed_tree(struct buffer *b)
 	put_inode(b, 3, S_IFDIR | 0700, 2, 4096);
 	put_inode(b, 4, S_IFLNK | 0777, 1, 6);
 	put_inode(b, 5, S_IFREG | 0600, 0, 100);
-	put_name(b, 10, 2, S_IFREG >> 12, "a");
-	put_name(b, 11, 3, S_IFDIR >> 12, "d");
-	put_name(b, 12, 2, S_IFREG >> 12, "gone");
-	put_name(b, 13, 4, S_IFLNK >> 12, "link");
+	put_name(b, 0, 2, S_IFREG >> 12, "a");
+	put_name(b, 0, 3, S_IFDIR >> 12, "d");
+	put_name(b, 20, 2, S_IFREG >> 12, "gone");
+	put_name(b, 21, 4, S_IFLNK >> 12, "link");
 	put(b, OP_DIRENT_DEL, body, op_dirent_del_put(&gone, body));
 	put_xattr(b, 4, "", "target");
 	put_xattr(b, 2, "user.a", "value");

@@ -3,6 +3,8 @@
 #include "unit/volume/fixture.h"
 #include "unit/volume/suites.h"
 
+#include "base/io.h"
+#include "store/checkpoint.h"
 #include "volume/dirent.h"
 
 #include <stdio.h>
@@ -114,6 +116,44 @@ START_TEST(names_that_collide)
 }
 END_TEST
 
+static void forget_index(struct fixture *f)
+{
+	fixture_close(f);
+	ck_ok(io_unlink(f->dir.fd, "store/index.db"));
+	(void)io_unlink(f->dir.fd, "store/index.db-wal");
+	fixture_open(f);
+}
+
+/* Operations tell a cookie by its name, or as it is where it is another one. */
+START_TEST(cookies_come_back_from_the_log)
+{
+	struct fixture f;
+	uint64_t first;
+	uint64_t file;
+	uint64_t ino;
+	unsigned i;
+
+	fixture_init(&f);
+	file = make_file(&f, ROOT, "file");
+	first = dirent_cookie(f.v, name_of("name"));
+	occupy(&f, first, file);
+	occupy(&f, first + 1, file);
+	ino = make_file(&f, ROOT, "name");
+	for (i = 0; i < 2; i++) {
+		forget_index(&f);
+		ck_assert_uint_eq(place_of(&f, "file").cookie,
+				  dirent_cookie(f.v, name_of("file")));
+		ck_assert_uint_eq(place_of(&f, "name").cookie, first + 2);
+		ck_assert_uint_eq(ino_of(&f, ROOT, "name"), ino);
+		/* The second time, from a checkpoint. */
+		ck_ok(checkpoint_write(volume_store(f.v)));
+	}
+	vacate(&f, first);
+	vacate(&f, first + 1);
+	fixture_release(&f);
+}
+END_TEST
+
 START_TEST(too_many_collisions)
 {
 	struct fixture f;
@@ -143,6 +183,7 @@ Suite *suite_dirent(void)
 		cookies_are_in_range_and_stay,
 		stores_have_different_seeds,
 		names_that_collide,
+		cookies_come_back_from_the_log,
 		too_many_collisions,
 	};
 
