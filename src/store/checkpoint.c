@@ -97,7 +97,9 @@ static int put_part(struct writing *w)
 	struct log_place place;
 	size_t head;
 	int more;
-	int rc = txn_write(w->s);
+	/* All of it: the log may end its segment here, and what is in it then is
+	 * committed. */
+	int rc = txn_seal(w->s);
 
 	buffer_clear(&w->part);
 	if (rc == 0)
@@ -145,7 +147,7 @@ static int put_end(struct writing *w, struct log_place *ret)
 	w->end.duplicate_len =
 		(uint64_t)atomic_load(&s->totals[TOTAL_DUPLICATE_LEN]);
 	buffer_clear(&w->part);
-	rc = txn_write(s);
+	rc = txn_seal(s);
 	if (rc == 0)
 		rc = round_part_put(&w->part, w->seq, 0);
 	if (rc == 0)

@@ -141,10 +141,6 @@ void txn_release(struct store *s);
 int txn_apply(struct store *s, uint8_t type, struct span body);
 int txn_seal(struct store *s); /* INDEX held */
 
-/* The operations so far go into the log, without what is held back. INDEX
- * held, no transaction open. */
-int txn_write(struct store *s);
-
 /* commit.c */
 void commit_init(struct store *s);
 void commit_release(struct store *s);

@@ -106,11 +106,6 @@ static int write_batch(struct store *s)
 	return 0;
 }
 
-int txn_write(struct store *s)
-{
-	return write_batch(s);
-}
-
 int txn_seal(struct store *s)
 {
 	struct txn *t = &s->txn;

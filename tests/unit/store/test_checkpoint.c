@@ -191,6 +191,33 @@ START_TEST(changes_during_a_round_are_there)
 }
 END_TEST
 
+static unsigned n_held;
+
+static void count_held(struct toy *t)
+{
+	n_held += t->held_key != 0;
+}
+
+/* The record of a part may begin a segment, so that what lies before it is
+ * committed: half a change must not. */
+START_TEST(nothing_is_held_back_by_a_round)
+{
+	struct fixture f;
+
+	begin(&f);
+	fill(&f);
+	ck_ok(toy_set(&f.toy, 3, 30));
+	toy_hold(&f.toy, 4, 40);
+	n_held = 0;
+	f.toy.on_dump = count_held;
+	checkpoint(&f);
+	ck_assert_uint_eq(n_held, 0);
+	f.toy.on_dump = NULL;
+	expect_value(&f.toy, 4, 40);
+	fixture_end(&f);
+}
+END_TEST
+
 /* The END of the newest round, found in the log. */
 static struct round find(struct fixture *f)
 {
@@ -338,6 +365,7 @@ Suite *suite_checkpoint(void)
 		rebuilt_without_what_came_before,
 		rebuilt_with_all_segments,
 		changes_during_a_round_are_there,
+		nothing_is_held_back_by_a_round,
 		the_newest_round_is_found,
 		a_damaged_round_is_not_believed,
 		half_a_round_counts_for_nothing,
