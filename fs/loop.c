@@ -3,7 +3,7 @@
  * loop.c - the leader reads, followers wait to take over.
  *
  * Happy path: the leader finds a request within SPIN_NS of the last one, serves
- * it and looks again. Before a long request it arms the followers' epoll: if
+ * it and looks again: to sleep and be woken would take longer. Before a long request it arms the followers' epoll: if
  * another request comes meanwhile, the kernel wakes one of them, which takes the
  * lead; if none comes, nobody was woken. It disarms it before it answers, since
  * whoever waits for the answer is likely to ask again. A short request that takes long all the
@@ -35,7 +35,9 @@
 #include <fuse_lowlevel.h>
 
 enum {
-	SPIN_NS = 20000,
+	SPIN_NS = 50000,
+	SPIN_BULK_NS =
+		20000, /* after a long WRITE: encoders want the processor */
 	WATCH_MS = 2,
 	QUIET_US = 20000, /* without a request for so long nobody watches */
 	POLL_MS = 1000,   /* how late an ended session is noticed */
@@ -68,6 +70,7 @@ struct seat {
 	struct fuse_buf buf; /* mem is libfuse's, freed at the end */
 	uint64_t turn;       /* of the lead that this thread took last */
 	bool arming;         /* it is at a long request, not answered yet */
+	uint64_t spin_ns;    /* to wait for the next one without sleep */
 };
 
 /* Of a thread that serves requests. */
@@ -100,6 +103,15 @@ static bool is_long(const struct fuse_buf *buf)
 	default:
 		return false;
 	}
+}
+
+static uint64_t spin_after(const struct fuse_buf *buf)
+{
+	struct fuse_in_header in;
+
+	memcpy(&in, buf->mem, sizeof(in));
+	return in.opcode == FUSE_WRITE && buf->size > SMALL_WRITE ? SPIN_BULK_NS
+								  : SPIN_NS;
 }
 
 /* ---- the lead ------------------------------------------------------------------ */
@@ -271,7 +283,7 @@ static int receive(struct seat *s)
 {
 	struct fuse_session *se = s->loop->session;
 	struct pollfd p = { .fd = s->loop->fd, .events = POLLIN };
-	uint64_t until = clock_mono_ns() + SPIN_NS;
+	uint64_t until = clock_mono_ns() + s->spin_ns;
 
 	while (!fuse_session_exited(se) && !atomic_load(&s->loop->ended)) {
 		int rc = fuse_session_receive_buf(se, &s->buf);
@@ -287,7 +299,7 @@ static int receive(struct seat *s)
 		if (clock_mono_ns() < until)
 			continue;
 		(void)poll(&p, 1, POLL_MS);
-		until = clock_mono_ns() + SPIN_NS;
+		until = clock_mono_ns() + s->spin_ns;
 	}
 	return 0;
 }
@@ -305,6 +317,7 @@ static void lead(struct seat *s)
 			end(l, rc);
 			return;
 		}
+		s->spin_ns = spin_after(&s->buf);
 		begin_request(s, is_long(&s->buf));
 		fuse_session_process_buf(l->session, &s->buf);
 		leads = end_request(s);
