@@ -21,7 +21,7 @@ enum { LIBRARY_MAX = 256 };
  * index. From then on new frames use it. Durable with the next commit, before
  * any frame that uses it. -EUCLEAN: no dictionary. -EINVAL: no such class.
  * -EFBIG: there are LIBRARY_MAX. -ENOSPC: there is no room, nothing was done.
- * Computes for half a second, if it is long.
+ * Computes for a tenth of a second, if it is long.
  */
 int library_publish(struct store *s, enum content_class class,
 		    struct span dictionary, uint64_t *ret_id);

@@ -23,7 +23,7 @@ struct codebook_record {
 	struct span glyphs;
 };
 
-/* Appends a payload. The class has a name. Takes half a second for the longest
+/* Appends a payload. The class has a name. Takes a tenth of a second for the longest
  * dictionary. -ENOMEM. */
 int codebook_record_put(struct encoder *e, const struct codebook_head *head,
 			struct span dictionary, struct buffer *out);
