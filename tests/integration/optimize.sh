@@ -97,7 +97,8 @@ test_optimize_space()
 	cd "$work"
 	unmount_at mnt
 	before=$(du -sb store | cut -f 1)
-	optimize --json store >told
+	# A sanitizer's decoder is slower than any bound that makes sense.
+	optimize --min-speed=1 --json store >told
 	gained told
 	after=$(du -sb store | cut -f 1)
 	((after < before)) || fail "$before bytes before, $after now"
