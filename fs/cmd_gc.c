@@ -164,6 +164,9 @@ static int run_all(struct asked *a)
 	a->more = true;
 	while (rc == 0 && a->more) {
 		rc = ask(a, "step");
+		/* It was there a moment ago. */
+		if (!a->volume && control_is_absent(rc))
+			rc = -ECONNRESET;
 		if (rc == 0)
 			rc = take_reply(a);
 	}
@@ -176,7 +179,10 @@ static int fail(const struct asked *a, int rc)
 {
 	char text[EXPLAIN_MAX];
 
-	if (json_get_text(a->reply, "problem", text, sizeof(text)) < 0)
+	if (rc == -ECONNRESET)
+		(void)snprintf(text, sizeof(text),
+			       "'%.512s': was unmounted meanwhile", a->store);
+	else if (json_get_text(a->reply, "problem", text, sizeof(text)) < 0)
 		explain_open(a->store, rc, text);
 	report_error("%s", text);
 	return STATUS_FAILED;

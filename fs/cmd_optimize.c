@@ -356,6 +356,9 @@ static int optimize_store(struct optimizing *o, char *const *paths)
 		rc = ask(o, o->arguments);
 		if (rc == 0)
 			rc = wait_for_end(o);
+		/* It was there a moment ago. */
+		if (!o->volume && control_is_absent(rc))
+			rc = -ECONNRESET;
 		if (rc == 0)
 			status = tell(o);
 	}

@@ -196,6 +196,25 @@ test_optimize_interrupted()
 	finish
 }
 
+# The store is given back at once, and the command says why it ends.
+test_optimize_unmounted()
+{
+	local status=0
+	start
+	versions 40
+	"$SIGMAFS" sync .
+	cd "$work"
+	optimize -j 1 mnt >told 2>&1 &
+	sleep 0.5
+	unmount_at mnt
+	wait $! || status=$?
+	same status "$status" 1
+	grep -q 'was unmounted meanwhile' told || fail "told: $(cat told)"
+	mount_at store mnt
+	cd mnt
+	finish
+}
+
 test_optimize_usage()
 {
 	local bad
