@@ -14,7 +14,8 @@ struct store;
 /*
  * "begin", then "step" as long as the reply says "more". Adds what the step did
  * to `reply`, an open object; after a failure "problem", in words. While others do
- * long work nothing is done but to say "busy": ask again. Blocks, for seconds. Errors other than those of control_ask().
+ * long work nothing is done but to say "busy": ask again. Blocks, for seconds.
+ * Errors other than those of control_ask().
  */
 int gc_serve(struct store *s, const char *arguments, struct json *reply);
 

@@ -3,13 +3,13 @@
  * loop.c - the leader reads, followers wait to take over.
  *
  * Happy path: the leader finds a request within SPIN_NS of the last one, serves
- * it and looks again: to sleep and be woken would take longer. Before a long request it arms the followers' epoll: if
- * another request comes meanwhile, the kernel wakes one of them, which takes the
- * lead; if none comes, nobody was woken. It disarms it before it answers, since
- * whoever waits for the answer is likely to ask again. A short request that takes long all the
- * same (the index is being committed): a follower on watch sees after WATCH_MS
- * that the leader is still at it, and takes the lead. Who has lost the lead
- * joins the followers when it is done.
+ * it and looks again: to sleep and be woken would take longer. Before a long
+ * request it arms the followers' epoll: if another request comes meanwhile, the
+ * kernel wakes one of them, which takes the lead; if none comes, nobody was woken.
+ * It disarms it before it answers, since whoever waits for the answer is likely to
+ * ask again. A short request that takes long all the same (the index is being
+ * committed): a follower on watch sees after WATCH_MS that the leader is still at
+ * it, and takes the lead. Who has lost the lead joins the followers when it is done.
  *
  * Nobody ever gives up the lead before somebody takes it, so no wake-up can be
  * lost: a request that nobody was woken for is found by the leader, when it is

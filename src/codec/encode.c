@@ -6,8 +6,8 @@
  * names a class, and the plan of effort and class says which transform to try
  * and which codec. A transform that beats the plain bytes by far on a sample is
  * taken at once, one that does not at all is not tried; else the plain bytes are
- * encoded as well, and it must gain 1/50. Nothing gets more room than a result that pays may take, so hopeless
- * data ends early.
+ * encoded as well, and it must gain 1/50. Nothing gets more room than a result that
+ * pays may take, so hopeless data ends early.
  *
  * Frames are not cut by content: those whose 32 KiB pieces the probe tells
  * apart, cut and encoded by piece, grew by 1 to 4 % against one zstd frame

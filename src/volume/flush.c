@@ -4,8 +4,9 @@
  *
  * Happy path: take() copies runs of dirty bytes into a parcel and cuts chunks off
  * the copy, which needs no lock; they are in flight. Ingest stores the parcel and
- * calls mapped(), which logs the MAP operations and lands the flights. A range that is in flight is not taken
- * again before it has landed, so the newest bytes are always mapped last.
+ * calls mapped(), which logs the MAP operations and lands the flights. A range
+ * that is in flight is not taken again before it has landed, so the newest bytes
+ * are always mapped last.
  * Failure: mapped() is told; the bytes are lost, which the next fsync says.
  * Without memory to take off the bytes stay dirty, for another try.
  */
