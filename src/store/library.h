@@ -21,7 +21,7 @@ enum { LIBRARY_MAX = 256 };
  * index. From then on new frames use it. Durable with the next commit, before
  * any frame that uses it. -EUCLEAN: no dictionary. -EINVAL: no such class.
  * -EFBIG: there are LIBRARY_MAX. -ENOSPC: there is no room, nothing was done.
- * Computes for a tenth of a second, if it is long.
+ * Computes for 0.1 s (a dictionary of 441 KB) to 0.4 s (1 MiB).
  */
 int library_publish(struct store *s, enum content_class class,
 		    struct span dictionary, uint64_t *ret_id);
