@@ -111,7 +111,8 @@ static int find_dir(struct request *r, const char *path)
 		rc = -errno;
 	if (rc == 0 && !S_ISDIR(st.st_mode))
 		rc = -ENOTDIR;
-	if (rc == 0 && unmount_is_dead(r->dir))
+	/* stat() fails so if the daemon dies meanwhile. */
+	if (rc == -ECONNABORTED || (rc == 0 && unmount_is_dead(r->dir)))
 		rc = -ENOTCONN;
 	if (rc == -ENOTCONN)
 		report_error("the mount point '%s' holds a mount whose daemon "

@@ -73,13 +73,22 @@ daemon_pid()
 	echo "${pids[-1]}"
 }
 
-# wait_gone PID: the process has ended. What is left of it waits for its parent,
-# which may take its time.
+# Whether nothing of the process $1 runs. What waits for its parent, which may
+# take its time, has a zombie as its last thread; a zombie with other threads is
+# still ending, and holds its files.
+is_gone()
+{
+	awk '/^State:/ { state = $2 } /^Threads:/ { n = $2 }
+		END { exit !(state == "" || (state == "Z" && n <= 1)) }' \
+		"/proc/$1/status" 2>/dev/null || [[ ! -d /proc/$1 ]]
+}
+
+# wait_gone PID: the process has ended.
 wait_gone()
 {
 	local i
 	for ((i = 0; i < 1500; i++)); do
-		grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status" || return 0
+		! is_gone "$1" || return 0
 		sleep 0.02
 	done
 	fail "process $1 does not end"
