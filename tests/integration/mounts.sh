@@ -280,7 +280,7 @@ test_mount_user()
 	if as_nobody test -w /dev/fuse; then
 		user_mounts
 	else
-		export -f user_mounts as_nobody same fail fails wait_gone
+		export -f user_mounts as_nobody same fail fails is_gone wait_gone
 		work=$work unshare -m bash -ec '
 			mkdir dev
 			mount -t tmpfs none dev
