@@ -45,10 +45,12 @@ struct ingest {
 	struct sync_mutex lock;         /* QUEUE */
 	struct sync_cond room;          /* n_out fell to N_REFILL */
 	struct sync_cond room_reserved; /* and below what the reserve adds */
-	struct sync_cond landed;        /* n_flying is 0 */
+	struct sync_cond landed;        /* `oldest` has changed */
 	struct parcel *idle GUARDED_BY(lock); /* by work.next */
 	size_t n_out GUARDED_BY(lock);
-	size_t n_flying GUARDED_BY(lock); /* submitted or running */
+	/* Submitted or running, by the order in which they were. */
+	struct parcel *oldest GUARDED_BY(lock), *newest GUARDED_BY(lock);
+	uint64_t last_serial GUARDED_BY(lock);
 };
 
 /* ---- parcels ------------------------------------------------------------- */
@@ -110,7 +112,7 @@ static struct parcel *parcel_new(struct store *s)
 	return NULL;
 }
 
-static void gave_back(struct ingest *g, struct parcel *p, bool flown)
+static void gave_back(struct ingest *g, struct parcel *p)
 {
 	sync_lock(&g->lock);
 	if (p) {
@@ -118,15 +120,12 @@ static void gave_back(struct ingest *g, struct parcel *p, bool flown)
 		g->idle = p;
 	}
 	g->n_out--;
-	g->n_flying -= flown;
 	/* One parcel is for one waiter: to wake them all was 119,000 context
 	 * switches for each GB that a dozen threads wrote. And a writer who had to
 	 * wait goes on for a while: for each single parcel, it was 30,000. */
 	sync_signal(&g->room_reserved);
 	if (g->n_out <= N_REFILL)
 		sync_signal(&g->room);
-	if (g->n_flying == 0)
-		sync_broadcast(&g->landed);
 	sync_unlock(&g->lock);
 }
 
@@ -156,7 +155,7 @@ int parcel_get(struct store *s, bool may_wait, struct parcel **ret)
 	if (!p)
 		p = parcel_new(s);
 	if (!p) {
-		gave_back(s->ingest, NULL, false);
+		gave_back(s->ingest, NULL);
 		return -ENOMEM;
 	}
 	p->store = s;
@@ -172,7 +171,7 @@ int parcel_get(struct store *s, bool may_wait, struct parcel **ret)
 void parcel_put(struct parcel *p)
 {
 	if (p)
-		gave_back(p->store->ingest, p, false);
+		gave_back(p->store->ingest, p);
 }
 
 bool ingest_pressed(struct store *s)
@@ -196,20 +195,55 @@ size_t parcel_goal(const struct parcel *p)
 
 /* ---- running ------------------------------------------------------------- */
 
+static void fly(struct parcel *p)
+{
+	struct ingest *g = p->store->ingest;
+
+	sync_lock(&g->lock);
+	p->serial = ++g->last_serial;
+	p->newer = NULL;
+	p->older = g->newest;
+	if (p->older)
+		p->older->newer = p;
+	else
+		g->oldest = p;
+	g->newest = p;
+	sync_unlock(&g->lock);
+}
+
+static void land(struct parcel *p)
+{
+	struct ingest *g = p->store->ingest;
+
+	sync_lock(&g->lock);
+	if (p->newer)
+		p->newer->older = p->older;
+	else
+		g->newest = p->older;
+	if (p->older) {
+		p->older->newer = p->newer;
+	} else {
+		g->oldest = p->newer;
+		sync_broadcast(&g->landed);
+	}
+	sync_unlock(&g->lock);
+}
+
 /* After `done`: the parcel goes back, with a block of its own. */
 static void finish(struct parcel *p, bool taken)
 {
 	struct ingest *g = p->store->ingest;
 
 	space_settle(p->store, p->raw_len);
+	land(p);
 	if (taken)
 		p->raw = pool_get(p->store->blocks);
 	if (p->raw) {
-		gave_back(g, p, true);
+		gave_back(g, p);
 		return;
 	}
 	free(p);
-	gave_back(g, NULL, true);
+	gave_back(g, NULL);
 }
 
 static void run_parcel(struct parcel *p, enum pressure pressure)
@@ -245,15 +279,6 @@ static void work_run(struct work *w, unsigned worker)
 	run_parcel(p, pressure_of(p->store->ingest, is_bulk(p)));
 }
 
-static void fly(struct parcel *p)
-{
-	struct ingest *g = p->store->ingest;
-
-	sync_lock(&g->lock);
-	g->n_flying++;
-	sync_unlock(&g->lock);
-}
-
 void ingest_submit(struct parcel *p)
 {
 	fly(p);
@@ -270,9 +295,11 @@ void ingest_run(struct parcel *p)
 void ingest_drain(struct store *s)
 {
 	struct ingest *g = s->ingest;
+	uint64_t until;
 
 	sync_lock(&g->lock);
-	while (g->n_flying > 0)
+	until = g->last_serial;
+	while (g->oldest && g->oldest->serial <= until)
 		sync_wait(&g->landed, &g->lock);
 	sync_unlock(&g->lock);
 }

@@ -30,7 +30,9 @@ struct parcel_chunk {
 };
 
 struct parcel {
-	struct work work; /* ingest's */
+	struct work work;             /* ingest's, as are the next three */
+	struct parcel *older, *newer; /* in flight */
+	uint64_t serial;              /* grows with each that flies */
 	struct store *store;
 	uint8_t *raw; /* room for PARCEL_RAW_MAX */
 	size_t raw_len;
@@ -76,7 +78,8 @@ void ingest_run(struct parcel *p);
  * wait should. A hint. */
 bool ingest_pressed(struct store *s);
 
-/* Waits until no parcel is in flight. */
+/* Waits until the parcels that are in flight now have landed, whatever is submitted
+ * meanwhile. */
 void ingest_drain(struct store *s);
 
 #endif

@@ -217,22 +217,61 @@ bool flights_overlap(const struct file_data *d, uint64_t from, uint64_t to,
 	return false;
 }
 
-/* ---- size ------------------------------------------------------------------- */
-
-static bool goal_reached(const struct file_data *d)
+bool file_data_next_run(const struct file_data *d, uint64_t from,
+			uint64_t stamp, struct dirty_run *ret)
 {
-	return !flights_overlap(d, 0, UINT64_MAX, d->goal_serial);
+	for (;;) {
+		size_t i = spans_search_marked(&d->dirty, from, stamp);
+		size_t f;
+
+		if (i == d->dirty.n)
+			return false;
+		from = max_u64(from, d->dirty.list[i].off);
+		f = flights_search(d, from);
+		if (f < d->n_flights && d->flights[f].off <= from) {
+			from = d->flights[f].off + d->flights[f].len;
+			continue;
+		}
+		ret->off = from;
+		ret->end = spans_run_end(&d->dirty, from, stamp);
+		if (f < d->n_flights)
+			ret->end = min_u64(ret->end, d->flights[f].off);
+		return true;
+	}
 }
 
-void file_data_set_goal(struct inode *inode)
+/* ---- size ------------------------------------------------------------------- */
+
+void file_data_begin_pass(struct inode *inode, struct flush_pass *pass)
 {
 	struct file_data *d = inode->data;
 
-	/* One that is not reached yet stays, or none ever would be. */
-	if (d->goal_size > 0 && !goal_reached(d))
+	pass->stamp = spans_mark(&d->dirty);
+	pass->size = inode->image.attr.size;
+	pass->next = d->passes;
+	d->passes = pass;
+}
+
+void file_data_end_pass(struct inode *inode, struct flush_pass *pass,
+			bool taken)
+{
+	struct file_data *d = inode->data;
+	struct size_goal *goal = d->goal.size > 0 ? &d->next_goal : &d->goal;
+	struct flush_pass **p = &d->passes;
+
+	while (*p != pass)
+		p = &(*p)->next;
+	*p = pass->next;
+	if (!taken || pass->size <= inode->logged_size)
 		return;
-	d->goal_size = inode->image.attr.size;
-	d->goal_serial = d->last_serial;
+	goal->size = max_u64(goal->size, pass->size);
+	goal->serial = d->last_serial;
+}
+
+bool file_data_goal_reached(const struct file_data *d)
+{
+	return d->goal.size > 0 &&
+	       !flights_overlap(d, 0, UINT64_MAX, d->goal.serial);
 }
 
 /* The first offset from `base` on that is dirty or in flight. */
@@ -255,9 +294,10 @@ void file_data_advance(struct inode *inode)
 	uint64_t size = inode->image.attr.size;
 	uint64_t logged = inode->logged_size;
 
-	if (d && d->goal_size > 0 && goal_reached(d)) {
-		logged = max_u64(logged, d->goal_size);
-		d->goal_size = 0;
+	while (d && file_data_goal_reached(d)) {
+		logged = max_u64(logged, d->goal.size);
+		d->goal = d->next_goal;
+		d->next_goal = (struct size_goal){ 0 };
 	}
 	if (d)
 		logged = first_unmapped(d, logged);
@@ -280,7 +320,10 @@ void file_data_cut(struct volume *v, struct inode *inode, uint64_t size)
 		/* Never splits a piece, so it cannot fail. */
 		(void)spans_drop(&d->dirty, flush_pool(v), size, UINT64_MAX);
 		flush_count(v, (int64_t)d->dirty.len - (int64_t)before);
-		d->goal_size = min_u64(d->goal_size, size);
+		d->goal.size = min_u64(d->goal.size, size);
+		d->next_goal.size = min_u64(d->next_goal.size, size);
+		for (struct flush_pass *p = d->passes; p; p = p->next)
+			p->size = min_u64(p->size, size);
 		file_data_drop_leaves(d, 0, UINT64_MAX);
 	}
 }

@@ -33,6 +33,20 @@ struct chunk_scan {
 	struct chunker chunker;
 };
 
+/* When all flights up to `serial` have landed, all data below `size` (0: no
+ * goal) is mapped, though maybe dirty again. */
+struct size_goal {
+	uint64_t size;
+	uint64_t serial;
+};
+
+/* One thread's walk through what is dirty: see file_data_begin_pass(). */
+struct flush_pass {
+	uint64_t stamp; /* of spans: what came later is not taken */
+	uint64_t size;  /* the file's at the beginning, or what it was cut to */
+	struct flush_pass *next;
+};
+
 struct file_data {
 	struct sync_mutex take_lock; /* TAKER: one thread fills parcels */
 	struct spans dirty;
@@ -43,10 +57,10 @@ struct file_data {
 	uint64_t last_serial;     /* of the newest flight */
 	struct sync_cond settled; /* flights became fewer */
 
-	/* When all flights up to `goal_serial` have landed, all data below
-	 * `goal_size` (0: no goal) is mapped, though maybe dirty again. */
-	uint64_t goal_size;
-	uint64_t goal_serial;
+	/* One that is not reached yet stays, or none ever would be; what is
+	 * wanted meanwhile is the next one. */
+	struct size_goal goal, next_goal;
+	struct flush_pass *passes; /* those that have begun */
 
 	/* Sorted by offset, a reference each; owned. What they tell is true;
 	 * their ranges may overlap. */
@@ -97,9 +111,28 @@ void flights_del(struct file_data *d, const struct parcel *parcel,
 bool flights_overlap(const struct file_data *d, uint64_t from, uint64_t to,
 		     uint64_t serial);
 
-/* All data of the inode is mapped or in flight now, except where something in
- * flight is dirty again. */
-void file_data_set_goal(struct inode *inode);
+struct dirty_run {
+	uint64_t off;
+	uint64_t end;
+};
+
+/* The first run of dirty bytes at or after `from`, no younger than `stamp`, that
+ * is not in flight. */
+bool file_data_next_run(const struct file_data *d, uint64_t from,
+			uint64_t stamp, struct dirty_run *ret);
+
+/*
+ * A pass takes off what is dirty when it begins, once, from the beginning of the
+ * file to its end: so it ends, however much is written meanwhile. `pass` has to
+ * stay where it is until it has ended. With `taken` it went through: each byte
+ * that was dirty when it began is mapped, or is, or was, in flight.
+ */
+void file_data_begin_pass(struct inode *inode, struct flush_pass *pass);
+void file_data_end_pass(struct inode *inode, struct flush_pass *pass,
+			bool taken);
+
+/* Whether file_data_advance() would reach the goal. */
+bool file_data_goal_reached(const struct file_data *d);
 
 /* Moves the logged size (see inode.h) as far as it may go. INDEX is held. */
 void file_data_advance(struct inode *inode);

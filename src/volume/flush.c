@@ -6,7 +6,8 @@
  * the copy, which needs no lock; they are in flight. Ingest stores the parcel and
  * calls mapped(), which logs the MAP operations and lands the flights. A range
  * that is in flight is not taken again before it has landed, so the newest bytes
- * are always mapped last.
+ * are always mapped last. A flush takes what was dirty when it began, so a writer
+ * who never stops does not keep it.
  * Failure: mapped() is told; the bytes are lost, which the next fsync says.
  * Without memory to take off the bytes stay dirty, for another try.
  */
@@ -120,33 +121,16 @@ static void mapped(struct parcel *p, int rc)
 
 /* ---- taking off --------------------------------------------------------------- */
 
-struct run {
-	uint64_t off;
-	uint64_t end;
+/* One call of flush_inode(). */
+struct flushing {
+	struct volume *v;
+	struct inode *inode;
+	enum flush_mode mode;
+	struct flush_pass pass;
+	size_t len; /* dirty bytes at the beginning */
+	bool alone; /* may not share a parcel: it has a policy of its own */
+	bool taken; /* the pass went through */
 };
-
-/* The first run of dirty bytes at or after `from` that is not in flight. */
-static bool next_run(const struct file_data *d, uint64_t from, struct run *ret)
-{
-	for (;;) {
-		size_t i = spans_search(&d->dirty, from);
-		size_t f;
-
-		if (i == d->dirty.n)
-			return false;
-		from = max_u64(from, d->dirty.list[i].off);
-		f = flights_search(d, from);
-		if (f < d->n_flights && d->flights[f].off <= from) {
-			from = d->flights[f].off + d->flights[f].len;
-			continue;
-		}
-		ret->off = from;
-		ret->end = spans_run_end(&d->dirty, from);
-		if (f < d->n_flights)
-			ret->end = min_u64(ret->end, d->flights[f].off);
-		return true;
-	}
-}
 
 /* Whether the parcel takes no further chunk. */
 static bool is_full(const struct parcel *p, bool shared)
@@ -169,11 +153,10 @@ enum look {
 
 /* Taking off dirty bytes of an inode, which is locked. */
 struct taking {
-	struct volume *v;
+	struct flushing *f;
 	struct inode *inode;
 	struct parcel *p;
 	bool shared;
-	bool unlocked; /* for a moment, in this round */
 	unsigned n_changed;
 };
 
@@ -192,7 +175,6 @@ LOCK_UNCHECKED static bool look_at(struct taking *t, struct chunk_scan *scan,
 	if (t->shared || t->n_changed == CHANGED_MAX) {
 		cut = chunker_feed(&scan->chunker, next);
 	} else {
-		t->unlocked = true;
 		sync_unlock(&inode->lock);
 		cut = chunker_feed(&scan->chunker, next);
 		sync_lock(&inode->lock);
@@ -210,7 +192,7 @@ LOCK_UNCHECKED static bool look_at(struct taking *t, struct chunk_scan *scan,
  * made where they are to lie. Looks at no byte twice, unless it changes; with
  * `final` the run is all that comes.
  */
-static enum look look(struct taking *t, const struct run *run, bool final,
+static enum look look(struct taking *t, const struct dirty_run *run, bool final,
 		      size_t *ret_len)
 {
 	struct file_data *d = t->inode->data;
@@ -268,7 +250,7 @@ static int add_chunk(struct taking *t, uint64_t off, size_t len)
 
 	if (rc)
 		return rc;
-	drop_dirty(t->v, inode->data, off, off + len);
+	drop_dirty(t->f->v, inode->data, off, off + len);
 	*c = (struct parcel_chunk){ .owner = inode,
 				    .raw_off = (uint32_t)p->raw_len,
 				    .len = (uint32_t)len,
@@ -281,7 +263,8 @@ static int add_chunk(struct taking *t, uint64_t off, size_t len)
 
 /* Moves chunks from the beginning of the run, which it moves on, into the parcel,
  * as long as there are any. LOOK_NO_ROOM: or no memory. */
-static enum look take_chunks(struct taking *t, struct run *run, bool final)
+static enum look take_chunks(struct taking *t, struct dirty_run *run,
+			     bool final)
 {
 	enum look found = LOOK_CHUNK;
 
@@ -301,15 +284,15 @@ static enum look take_chunks(struct taking *t, struct run *run, bool final)
 }
 
 /* All runs, once. LOOK_NOT_YET: of one there is a rest. */
-static enum look take_runs(struct taking *t, enum flush_mode mode)
+static enum look take_runs(struct taking *t)
 {
 	struct file_data *d = t->inode->data;
+	bool stream = t->f->mode == FLUSH_STREAM;
 	enum look all = LOOK_CHUNK;
-	struct run run = { 0 };
+	struct dirty_run run = { 0 };
 
-	t->unlocked = false;
-	while (next_run(d, run.off, &run)) {
-		bool hot = mode == FLUSH_STREAM && run.end == d->hot_end;
+	while (file_data_next_run(d, run.off, t->f->pass.stamp, &run)) {
+		bool hot = stream && run.end == d->hot_end;
 		enum look found = take_chunks(t, &run, !hot);
 
 		if (found == LOOK_NO_ROOM)
@@ -328,40 +311,62 @@ static enum look take_runs(struct taking *t, enum flush_mode mode)
  * the parcel is full and more could be taken; when it is still empty then,
  * there was no memory.
  */
-static bool take(struct taking *t, enum flush_mode mode)
+static bool take(struct taking *t)
 {
-	enum look found;
+	enum look found = take_runs(t);
 
-	/* What was written meanwhile may lie before what was taken. */
-	do {
-		found = take_runs(t, mode);
-	} while (found == LOOK_CHUNK && t->unlocked);
-	if (found == LOOK_CHUNK)
-		file_data_set_goal(t->inode);
+	t->f->taken = found == LOOK_CHUNK;
 	return found == LOOK_NO_ROOM;
 }
 
 /* ---- flushing ----------------------------------------------------------------- */
 
-/* Also whether it may share a parcel: what has a policy of its own may not. */
-static size_t dirty_len(struct inode *inode, bool *ret_alone)
+/* False: the inode has no data in memory. What comes to the end of a stream while
+ * it is flushed is taken as well: its chunks should not end where it was. */
+static bool begin(struct flushing *f)
 {
-	size_t len;
+	struct inode *inode = f->inode;
+	bool any;
 
 	sync_lock(&inode->lock);
-	*ret_alone = inode->image.policy != 0;
-	len = inode->data ? inode->data->dirty.len : 0;
+	any = inode->data != NULL;
+	if (any) {
+		f->len = inode->data->dirty.len;
+		f->alone = inode->image.policy != 0;
+		f->taken = f->len == 0;
+		file_data_begin_pass(inode, &f->pass);
+	}
+	if (any && f->mode == FLUSH_STREAM)
+		f->pass.stamp = SPANS_STAMP_MAX;
 	sync_unlock(&inode->lock);
-	return len;
+	return any;
 }
 
-/* There was nothing to take off: as after the last take(). */
-static void set_goal(struct inode *inode)
+/* What was taken may all have landed, so that no landing moves the size. */
+static int advance(struct volume *v, struct inode *inode)
 {
+	int rc = txn_begin(v->store);
+
+	if (rc)
+		return rc;
 	sync_lock(&inode->lock);
-	if (inode->data && inode->data->dirty.len == 0)
-		file_data_set_goal(inode);
+	file_data_advance(inode);
+	inode_changed(v, inode);
 	sync_unlock(&inode->lock);
+	txn_end(v->store);
+	return 0;
+}
+
+static int end(struct flushing *f)
+{
+	struct inode *inode = f->inode;
+	bool reached;
+
+	sync_lock(&inode->lock);
+	file_data_end_pass(inode, &f->pass, f->taken);
+	reached = file_data_goal_reached(inode->data);
+	sync_unlock(&inode->lock);
+	return reached ? advance(f->v, inode) : 0;
 }
 
 static int new_parcel(struct volume *v, bool may_wait, struct parcel **ret)
@@ -380,10 +385,10 @@ static int new_parcel(struct volume *v, bool may_wait, struct parcel **ret)
  * there is more to do: the parcel was full and is handed over, or there is none
  * and `spare`, which is taken then, is NULL. -ENOMEM.
  */
-static int pack_some(struct volume *v, struct inode *inode,
-		     struct parcel **spare)
+static int pack_some(struct flushing *fl, struct parcel **spare)
 {
-	struct flusher *f = v->flusher;
+	struct flusher *f = fl->v->flusher;
+	struct inode *inode = fl->inode;
 	struct parcel *full = NULL;
 	bool more = true;
 	int rc = 0;
@@ -395,11 +400,10 @@ static int pack_some(struct volume *v, struct inode *inode,
 		f->packed_since_ns = clock_mono_ns();
 	}
 	if (f->packed)
-		more = take(&(struct taking){ .v = v,
+		more = take(&(struct taking){ .f = fl,
 					      .inode = inode,
 					      .p = f->packed,
-					      .shared = true },
-			    FLUSH_ALL);
+					      .shared = true });
 	if (f->packed && f->packed->n_chunks == 0) {
 		*spare = steal_ptr(&f->packed);
 		rc = more ? -ENOMEM : 0;
@@ -413,15 +417,15 @@ static int pack_some(struct volume *v, struct inode *inode,
 	return rc ? rc : more;
 }
 
-static int pack(struct volume *v, struct inode *inode)
+static int pack(struct flushing *f)
 {
 	struct parcel *spare = NULL;
 	int rc = 1;
 
 	while (rc > 0) {
-		rc = pack_some(v, inode, &spare);
+		rc = pack_some(f, &spare);
 		if (rc > 0 && !spare) {
-			int err = new_parcel(v, true, &spare);
+			int err = new_parcel(f->v, true, &spare);
 
 			rc = err ? err : rc;
 		}
@@ -431,10 +435,10 @@ static int pack(struct volume *v, struct inode *inode)
 }
 
 /* Fills a parcel of the inode's own. */
-static bool fill(struct volume *v, struct inode *inode, struct parcel *p,
-		 enum flush_mode mode)
+static bool fill(struct flushing *f, struct parcel *p)
 {
-	struct taking t = { .v = v, .inode = inode, .p = p };
+	struct inode *inode = f->inode;
+	struct taking t = { .f = f, .inode = inode, .p = p };
 	struct file_data *d;
 	bool more;
 
@@ -444,27 +448,28 @@ static bool fill(struct volume *v, struct inode *inode, struct parcel *p,
 	sync_lock(&d->take_lock);
 	sync_lock(&inode->lock);
 	policy_unpack(inode->image.policy, &p->policy);
-	more = take(&t, mode);
+	more = take(&t);
 	sync_unlock(&inode->lock);
 	sync_unlock(&d->take_lock);
 	return more;
 }
 
 /* Parcels of the inode's own. There was something dirty. */
-static int flush_parcels(struct volume *v, struct inode *inode,
-			 enum flush_mode mode, bool intent)
+static int flush_parcels(struct flushing *f, bool intent)
 {
+	size_t len = 0;
 	bool more = true;
 	int rc = 0;
 
 	while (more && !rc) {
 		struct parcel *p;
 
-		rc = new_parcel(v, !intent, &p);
+		rc = new_parcel(f->v, !intent, &p);
 		if (rc)
 			return rc;
 		p->intent = intent;
-		more = fill(v, inode, p, mode);
+		more = fill(f, p);
+		len += p->raw_len;
 		if (p->n_chunks == 0) {
 			parcel_put(p);
 			rc = more ? -ENOMEM : 0;
@@ -473,24 +478,31 @@ static int flush_parcels(struct volume *v, struct inode *inode,
 		} else {
 			ingest_submit(p);
 		}
+		/* One writer is not kept for what the others bring. */
+		if (f->mode == FLUSH_STREAM && len >= f->len)
+			break;
 	}
 	return rc;
 }
 
 int flush_inode(struct volume *v, struct inode *inode, enum flush_mode mode)
 {
+	struct flushing f = { .v = v, .inode = inode, .mode = mode };
 	unsigned phase = flusher_enter(v->flusher);
-	bool alone;
-	size_t len = dirty_len(inode, &alone);
 	int rc = 0;
 
-	if (len == 0)
-		set_goal(inode);
-	else if (mode == FLUSH_ALL && len <= PACK_MAX && !alone)
-		rc = pack(v, inode);
-	else
-		rc = flush_parcels(v, inode, mode,
-				   mode == FLUSH_SYNC && len <= INTENT_MAX);
+	if (begin(&f)) {
+		int end_rc;
+
+		if (mode == FLUSH_ALL && f.len <= PACK_MAX && !f.alone &&
+		    f.len > 0)
+			rc = pack(&f);
+		else if (f.len > 0)
+			rc = flush_parcels(&f, mode == FLUSH_SYNC &&
+						       f.len <= INTENT_MAX);
+		end_rc = end(&f);
+		rc = rc ? rc : end_rc;
+	}
 	flusher_leave(v->flusher, phase);
 	return rc;
 }

@@ -227,8 +227,10 @@ static int flush_aged(struct volume *v)
 	return rc;
 }
 
-/* All that is dirty now. What waited for an older flight of the same range, or
- * was in the hands of another thread, goes in the second round. */
+/* All that is dirty now, not what comes meanwhile. What waited for an older flight
+ * of the same range, or was in the hands of another thread, goes in the second
+ * round. Who is inside may still put something into the shared parcel, or have it
+ * in hand. */
 static int flush_everything(struct volume *v)
 {
 	struct flusher *f = v->flusher;
@@ -244,6 +246,7 @@ static int flush_everything(struct volume *v)
 			if (one < 0 && !rc)
 				rc = one;
 		} while (one != FLUSHED_NONE);
+		wait_left(f);
 		flusher_seal(f, 0);
 		wait_left(f);
 		ingest_drain(v->store);

@@ -26,6 +26,21 @@ size_t spans_search(const struct spans *spans, uint64_t off)
 	return low;
 }
 
+uint64_t spans_mark(struct spans *spans)
+{
+	return spans->stamp++;
+}
+
+size_t spans_search_marked(const struct spans *spans, uint64_t off,
+			   uint64_t stamp)
+{
+	size_t i = spans_search(spans, off);
+
+	while (i < spans->n && spans->list[i].stamp > stamp)
+		i++;
+	return i;
+}
+
 static void mem_free(struct pool *pool, uint8_t *mem, uint32_t cap)
 {
 	if (cap == SPAN_MAX)
@@ -79,7 +94,9 @@ static void close_slots(struct spans *spans, size_t from, size_t to)
 static int insert(struct spans *spans, struct pool *pool, size_t i,
 		  uint64_t off, struct span bytes)
 {
-	struct dirty_span s = { .off = off, .len = (uint32_t)bytes.len };
+	struct dirty_span s = { .off = off,
+				.len = (uint32_t)bytes.len,
+				.stamp = spans->stamp };
 	int rc;
 
 	s.mem = mem_new(pool, bytes.len, &s.cap);
@@ -128,7 +145,8 @@ static int fill_gap(struct spans *spans, struct pool *pool, size_t i,
 	struct dirty_span *prev = i > 0 ? &spans->list[i - 1] : NULL;
 	int rc;
 
-	if (prev && span_end(prev) == off && prev->len + bytes.len <= SPAN_MAX)
+	if (prev && span_end(prev) == off && prev->stamp == spans->stamp &&
+	    prev->len + bytes.len <= SPAN_MAX)
 		return grow(spans, pool, prev, bytes);
 	rc = insert(spans, pool, i, off, bytes);
 	return rc ? rc : 1;
@@ -179,6 +197,7 @@ static int split(struct spans *spans, struct pool *pool, size_t i,
 	if (rc)
 		return rc;
 	s = &spans->list[i];
+	spans->list[i + 1].stamp = s->stamp;
 	spans->len -= span_end(s) - from;
 	s->len = (uint32_t)(from - s->off);
 	return 0;
@@ -228,7 +247,8 @@ void spans_release(struct spans *spans, struct pool *pool)
 	for (size_t i = 0; i < spans->n; i++)
 		mem_free(pool, spans->list[i].mem, spans->list[i].cap);
 	free(spans->list);
-	*spans = (struct spans){ .changes = spans->changes + 1 };
+	*spans = (struct spans){ .changes = spans->changes + 1,
+				 .stamp = spans->stamp };
 }
 
 size_t spans_copy(const struct spans *spans, uint64_t off, uint8_t *dst,
@@ -251,10 +271,10 @@ size_t spans_copy(const struct spans *spans, uint64_t off, uint8_t *dst,
 	return done;
 }
 
-uint64_t spans_run_end(const struct spans *spans, uint64_t off)
+uint64_t spans_run_end(const struct spans *spans, uint64_t off, uint64_t stamp)
 {
 	for (size_t i = spans_search(spans, off); i < spans->n; i++) {
-		if (spans->list[i].off > off)
+		if (spans->list[i].off > off || spans->list[i].stamp > stamp)
 			break;
 		off = span_end(&spans->list[i]);
 	}

@@ -20,6 +20,7 @@ struct dirty_span {
 	uint32_t skip; /* bytes of `mem` before the first one that counts */
 	uint32_t cap;  /* of `mem`; SPAN_MAX: a block of the pool */
 	uint8_t *mem;
+	uint64_t stamp; /* when it began, by spans_mark() */
 };
 
 struct spans {
@@ -28,7 +29,10 @@ struct spans {
 	size_t cap;
 	size_t len;       /* bytes in all pieces */
 	uint64_t changes; /* grows when bytes that are there change, or go */
+	uint64_t stamp;   /* of pieces that begin now */
 };
+
+#define SPANS_STAMP_MAX UINT64_MAX
 
 static inline uint64_t span_end(const struct dirty_span *s)
 {
@@ -58,7 +62,17 @@ size_t spans_search(const struct spans *spans, uint64_t off);
 size_t spans_copy(const struct spans *spans, uint64_t off, uint8_t *dst,
 		  size_t cap);
 
-/* Where the bytes from `off` on (which are there) first stop. */
-uint64_t spans_run_end(const struct spans *spans, uint64_t off);
+/* The highest stamp of what is there: what begins from now on has a higher one,
+ * and none of what is there grows. */
+uint64_t spans_mark(struct spans *spans);
+
+/* Index of the first piece that ends after `off` and whose stamp is at most
+ * `stamp`; n for none. */
+size_t spans_search_marked(const struct spans *spans, uint64_t off,
+			   uint64_t stamp);
+
+/* Where the bytes from `off` on (which are there) with at most that stamp first
+ * stop. */
+uint64_t spans_run_end(const struct spans *spans, uint64_t off, uint64_t stamp);
 
 #endif

@@ -15,6 +15,7 @@
 #include "unit/store/fixture.h"
 
 #include <limits.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 enum {
@@ -138,6 +139,49 @@ START_TEST(pressed_until_the_queue_is_empty)
 }
 END_TEST
 
+static atomic_bool enough; /* atomic: no more parcels are wanted */
+static atomic_uint n_chained;
+
+/* A parcel that submits the next one before it has landed: there is always one in
+ * flight. */
+static void submit_next(struct parcel *p, int rc)
+{
+	struct parcel *next;
+
+	ck_assert_int_eq(rc, 0);
+	atomic_fetch_add(&n_chained, 1);
+	if (atomic_load(&enough))
+		return;
+	ck_ok(parcel_get(p->store, true, &next));
+	memcpy(next->raw, p->raw, p->raw_len);
+	next->raw_len = p->raw_len;
+	next->n_chunks = 1;
+	next->chunks[0] = (struct parcel_chunk){ .len = LEN };
+	next->done = submit_next;
+	ingest_submit(next);
+}
+
+START_TEST(drained_beside_a_submitter_who_never_stops)
+{
+	struct parcel *p;
+
+	begin();
+	atomic_store(&enough, false);
+	atomic_store(&n_chained, 0);
+	ck_ok(parcel_get(f.toy.store, true, &p));
+	records_fill(2, 1, p->raw, LEN);
+	p->raw_len = LEN;
+	p->n_chunks = 1;
+	p->chunks[0] = (struct parcel_chunk){ .len = LEN };
+	p->done = submit_next;
+	ingest_submit(p);
+	ingest_drain(f.toy.store);
+	ck_assert_uint_ge(atomic_load(&n_chained), 1);
+	atomic_store(&enough, true);
+	end();
+}
+END_TEST
+
 static uint64_t newest(void)
 {
 	return codebooks_newest(f.toy.store->codebooks, CONTENT_JSON);
@@ -243,6 +287,7 @@ Suite *suite_ingest(void)
 {
 	const TTest *const tests[] = {
 		pressed_until_the_queue_is_empty,
+		drained_beside_a_submitter_who_never_stops,
 		shorter_frames_when_long_files_press,
 		one_long_file_is_encoded_fastest,
 		lessons_wait_for_the_end_of_a_burst,

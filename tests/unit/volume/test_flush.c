@@ -10,6 +10,9 @@
 #include "volume/filemap.h"
 #include "volume/volume_impl.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { LEN = 3 << 20, STREAM = 1 << 20 /* what file_write() flushes */ };
@@ -107,11 +110,153 @@ START_TEST(cut_where_the_newest_bytes_say)
 }
 END_TEST
 
+/* ---- beside a writer who never stops ---------------------------------------- */
+
+enum {
+	PIECE = 64 << 10,
+	N_BEFORE = 400,   /* pieces, before the sync */
+	N_AREA = 500,     /* where they are, when written over and over */
+	N_ENDLESS = 8000, /* so many that no sync should see them */
+};
+
+struct writer {
+	struct fixture *f;
+	uint64_t ino;
+	size_t area; /* piece i lies at i % area */
+	atomic_size_t n;
+	atomic_bool enough; /* atomic: the sync has returned */
+	atomic_int rc;
+};
+
+/* Words of which one half is `i`: after a crash a piece may be of two writes. */
+static void fill_piece(uint32_t *words, size_t i)
+{
+	struct rng rng = rng_of(i);
+
+	for (size_t k = 0; k < PIECE / sizeof(*words); k += 2) {
+		words[k] = (uint32_t)i;
+		words[k + 1] = (uint32_t)rng_u64(&rng);
+	}
+}
+
+static void *write_pieces(void *arg)
+{
+	struct writer *w = arg;
+	uint32_t piece[PIECE / 4];
+	int rc = 0;
+
+	for (size_t i = 0; !rc && i < N_ENDLESS && !atomic_load(&w->enough);
+	     i++) {
+		fill_piece(piece, i);
+		rc = file_write(w->f->v, w->ino, i % w->area * PIECE,
+				span_of(piece, PIECE), 0);
+		atomic_store(&w->n, i + 1);
+	}
+	atomic_store(&w->rc, rc);
+	return NULL;
+}
+
+/* The name of a second file tells what had been written before the sync. */
+static void sync_beside_writer(struct fixture *f, size_t area)
+{
+	struct writer w = { .f = f, .area = area };
+	pthread_t thread;
+	char name[24];
+	size_t n;
+
+	w.ino = make_file(f, VOLUME_ROOT, "f");
+	ck_assert_int_eq(pthread_create(&thread, NULL, write_pieces, &w), 0);
+	do
+		n = atomic_load(&w.n);
+	while (n < N_BEFORE);
+	(void)snprintf(name, sizeof(name), "%zu", n);
+	(void)make_file(f, VOLUME_ROOT, name);
+	ck_ok(volume_sync(f->v));
+	atomic_store(&w.enough, true);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_ok(atomic_load(&w.rc));
+	ck_assert_uint_lt(atomic_load(&w.n), N_ENDLESS);
+}
+
+static void sync_beside_appender(struct fixture *f)
+{
+	sync_beside_writer(f, SIZE_MAX);
+}
+
+static void sync_beside_overwriter(struct fixture *f)
+{
+	sync_beside_writer(f, N_AREA);
+}
+
+static size_t n_before(struct fixture *f)
+{
+	char name[24];
+
+	for (size_t n = N_BEFORE; n < N_ENDLESS; n++) {
+		(void)snprintf(name, sizeof(name), "%zu", n);
+		if (ino_of(f, VOLUME_ROOT, name))
+			return n;
+	}
+	return 0;
+}
+
+/* The oldest write of which something is at place `at`. */
+static size_t oldest_at(struct fixture *f, size_t at)
+{
+	uint32_t words[PIECE / 4];
+	size_t oldest = SIZE_MAX;
+	struct file_read r;
+	size_t done = 0;
+
+	ck_ok(file_read(f->v, ino_of(f, VOLUME_ROOT, "f"), at * PIECE, PIECE,
+			&r));
+	ck_assert_uint_eq(r.len, PIECE);
+	for (int k = 0; k < r.n_iov; k++) {
+		memcpy((uint8_t *)words + done, r.iov[k].iov_base,
+		       r.iov[k].iov_len);
+		done += r.iov[k].iov_len;
+	}
+	file_read_done(&r);
+	for (size_t k = 0; k < ARRAY_LEN(words); k += 2)
+		oldest = words[k] < oldest ? words[k] : oldest;
+	return oldest;
+}
+
+/* And then the power is cut. */
+static void expect_synced(void (*work)(struct fixture *f), size_t area)
+{
+	struct fixture f;
+	size_t n;
+
+	fixture_init_closed(&f);
+	fixture_crash(&f, work, false);
+	n = n_before(&f);
+	ck_assert_uint_gt(n, 0);
+	for (size_t at = 0; at < n && at < area; at++)
+		ck_assert_uint_ge(oldest_at(&f, at),
+				  at + (n - 1 - at) / area * area);
+	fixture_release(&f);
+}
+
+START_TEST(sync_ends_beside_an_appender)
+{
+	expect_synced(sync_beside_appender, SIZE_MAX);
+}
+END_TEST
+
+START_TEST(sync_ends_beside_an_overwriter)
+{
+	expect_synced(sync_beside_overwriter, N_AREA);
+}
+END_TEST
+
 Suite *suite_flush(void)
 {
 	const TTest *const tests[] = {
 		cut_alike_in_pieces_of_any_size,
 		cut_where_the_newest_bytes_say,
+		sync_ends_beside_an_appender,
+		sync_ends_beside_an_overwriter,
 	};
 
 	return suite_of("volume/flush", tests, ARRAY_LEN(tests), 60);

@@ -95,8 +95,9 @@ static void twin_probe(const struct twin *t, size_t at, size_t cap)
 	ck_assert_uint_eq(spans_copy(&t->spans, t->base + at, copy, cap), want);
 	ck_assert(memcmp(copy, t->bytes + at, want) == 0);
 	if (run > 0)
-		ck_assert_uint_eq(spans_run_end(&t->spans, t->base + at),
-				  t->base + at + run);
+		ck_assert_uint_eq(
+			spans_run_end(&t->spans, t->base + at, SPANS_STAMP_MAX),
+			t->base + at + run);
 	free(copy);
 }
 
@@ -223,6 +224,41 @@ START_TEST(changes_are_counted)
 }
 END_TEST
 
+/* What comes behind a mark is told from what was there, also where they touch, and
+ * when pieces are split. */
+START_TEST(marks_tell_old_from_new)
+{
+	const uint64_t len = 4096;
+	uint8_t block[4096] = { 7 };
+	uint64_t mark;
+	struct twin t;
+
+	twin_init(&t, 0);
+	twin_write(&t, 4 * len, block, len);
+	mark = spans_mark(&t.spans);
+	twin_write(&t, 5 * len, block, len);
+	twin_write(&t, 0, block, len);
+	twin_write(&t, 4 * len + 10, block, len - 20);
+	twin_drop(&t, 4 * len + 100, 4 * len + 200);
+	twin_check(&t);
+	ck_assert_uint_eq(t.spans.n, 4);
+	ck_assert_uint_eq(spans_search_marked(&t.spans, 0, mark), 1);
+	ck_assert_uint_eq(spans_run_end(&t.spans, 4 * len + 200, mark),
+			  5 * len);
+	ck_assert_uint_eq(spans_run_end(&t.spans, 5 * len, mark), 5 * len);
+	ck_assert_uint_eq(
+		spans_run_end(&t.spans, 4 * len + 200, SPANS_STAMP_MAX),
+		6 * len);
+	twin_drop(&t, 4 * len, 5 * len);
+	ck_assert_uint_eq(spans_search_marked(&t.spans, 0, mark), t.spans.n);
+	twin_drop(&t, 0, AREA);
+	twin_write(&t, 0, block, len);
+	ck_assert_uint_gt(spans_mark(&t.spans), mark);
+	ck_assert_uint_eq(spans_search_marked(&t.spans, 0, mark), 1);
+	twin_release(&t);
+}
+END_TEST
+
 Suite *suite_spans(void)
 {
 	const TTest *const tests[] = {
@@ -232,6 +268,7 @@ Suite *suite_spans(void)
 		appending_makes_few_pieces,
 		empty_drop_splits_nothing,
 		changes_are_counted,
+		marks_tell_old_from_new,
 	};
 
 	return suite_of("volume/spans", tests, ARRAY_LEN(tests), 120);
