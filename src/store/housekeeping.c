@@ -27,8 +27,8 @@ struct housekeeping {
 
 	/* the thread's own */
 	uint64_t seen_mark;
-	unsigned idle_s;      /* without a change */
-	unsigned uncommitted; /* seconds since the last commit */
+	unsigned idle_s; /* without a change */
+	uint64_t due_ns; /* when the next commit is */
 };
 
 void housekeeping_kick(struct store *s)
@@ -62,6 +62,11 @@ static bool wait_turn(struct housekeeping *h, uint64_t deadline,
 	return !ending;
 }
 
+static uint64_t interval_ns(const struct store *s)
+{
+	return (uint64_t)s->options.commit_seconds * NS_PER_S;
+}
+
 /* Failures have failed the store; there is nobody to tell. */
 static void every_second(struct store *s, struct housekeeping *h)
 {
@@ -77,8 +82,11 @@ static void every_second(struct store *s, struct housekeeping *h)
 	h->idle_s = mark == h->seen_mark ? h->idle_s + 1 : 0;
 	h->seen_mark = mark;
 	(void)commit_flush(s);
-	if (++h->uncommitted >= s->options.commit_seconds) {
-		h->uncommitted = 0;
+	/* By the clock: a tick that waits for encoders takes longer than a
+	 * second. */
+	if (clock_mono_ns() >= h->due_ns) {
+		h->due_ns = max_u64(h->due_ns, clock_mono_ns() - NS_PER_S) +
+			    interval_ns(s);
 		(void)commit_sync(s, mark);
 	}
 	if (h->idle_s == IDLE_SECONDS &&
@@ -96,6 +104,7 @@ static void housekeeping_main(struct work *w, unsigned worker)
 	bool kicked;
 
 	(void)worker;
+	h->due_ns = deadline - NS_PER_S + interval_ns(s);
 	while (wait_turn(h, deadline, &kicked)) {
 		if (kicked)
 			(void)index_commit(s);
