@@ -20,7 +20,7 @@ enum {
 	SAMPLES_MAX = 1 << 14,
 	/* A few more than are needed: pieces do not fill it to the last byte. */
 	ROOM_PER_BYTE = TRAIN_SAMPLES_PER_BYTE + 2,
-	UNSEEN_SHORT_MAX = 2 << 20,
+	UNSEEN_SHORT_MAX = 1 << 20,
 	UNSEEN_LONG_MAX = 4 << 20,
 };
 
