@@ -523,19 +523,9 @@ void bank_rebuild_begin(struct bank *b)
 	b->rows.merging = true;
 }
 
-/* Frames that name a codebook were not counted so far. */
-static int count_codebooks(struct bank *b)
+static int hold_codebook(void *ctx, uint64_t codebook, int64_t n)
 {
-	uint64_t id = 0;
-	uint64_t n = 0;
-	int rc;
-
-	while ((rc = bank_rows_next_codebook(&b->rows, id, &id, &n)) == 1) {
-		rc = codebooks_ref(b->codebooks, id, (int64_t)n);
-		if (rc < 0)
-			break;
-	}
-	return rc;
+	return codebooks_ref(ctx, codebook, n);
 }
 
 int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals)
@@ -546,8 +536,10 @@ int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals)
 
 	if (rc == 0)
 		rc = bank_rows_settle(&b->rows, sums);
+	/* Frames that name one were not counted so far. */
 	if (rc == 0 && b->codebooks)
-		rc = count_codebooks(b);
+		rc = bank_rows_each_codebook(&b->rows, hold_codebook,
+					     b->codebooks);
 	if (rc < 0)
 		return rc;
 	b->rows.merging = false;

@@ -118,8 +118,10 @@ int bank_rows_load(struct bank_rows *r, uint8_t type, struct span body);
  * are referred to and what frames hold. Counts all rows into `totals`. */
 int bank_rows_settle(struct bank_rows *r, int64_t *totals);
 
-/* The first codebook behind `after` that frames name, and how many. Slow. */
-int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
-			    uint64_t *ret_n);
+/* Tells `fn` which codebooks frames name: `n` more frames name `codebook`. One may be
+ * told more than once. Slow. */
+typedef int bank_codebook_fn(void *ctx, uint64_t codebook, int64_t n);
+int bank_rows_each_codebook(struct bank_rows *r, bank_codebook_fn *fn,
+			    void *ctx);
 
 #endif

@@ -29,25 +29,32 @@ static int sum_up(struct db *db, const char *sql, int64_t *ret, size_t n)
 	return rc;
 }
 
-int bank_rows_next_codebook(struct bank_rows *r, uint64_t after, uint64_t *ret,
-			    uint64_t *ret_n)
+int bank_rows_each_codebook(struct bank_rows *r, bank_codebook_fn *fn,
+			    void *ctx)
 {
 	struct db_stmt *s;
+	uint64_t codebook = 0;
+	int64_t n = 0;
 	int rc = db_prepare(
-		r->db,
-		"SELECT codebook, count(*) FROM frame WHERE codebook "
-		"> ? GROUP BY codebook ORDER BY codebook LIMIT 1",
-		&s);
+		r->db, "SELECT codebook FROM frame WHERE codebook > 0", &s);
 
 	if (rc < 0)
 		return rc;
-	db_bind_u64(s, 0, after);
-	rc = db_step(s);
-	if (rc == 1) {
-		*ret = db_column_u64(s, 0);
-		*ret_n = db_column_u64(s, 1);
+	while ((rc = db_step(s)) == 1) {
+		uint64_t next = db_column_u64(s, 0);
+
+		if (next != codebook && n > 0) {
+			rc = fn(ctx, codebook, n);
+			if (rc < 0)
+				break;
+			n = 0;
+		}
+		codebook = next;
+		n++;
 	}
 	db_stmt_free(s);
+	if (rc == 0 && n > 0)
+		rc = fn(ctx, codebook, n);
 	return rc;
 }
 

@@ -414,6 +414,14 @@ int db_commit(struct db *db)
 	return rc;
 }
 
+int db_set_spill(struct db *db, bool on)
+{
+	/* In a transaction SQLite would only take note of it. */
+	assert(!db->open);
+	return db_exec(db, on ? "PRAGMA cache_spill = ON"
+			      : "PRAGMA cache_spill = OFF");
+}
+
 int db_rollback(struct db *db)
 {
 	int rc = 0;

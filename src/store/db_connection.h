@@ -34,6 +34,10 @@ int db_begin(struct db *db);
 int db_commit(struct db *db);
 int db_rollback(struct db *db);
 
+/* Whether a transaction may write changed pages to the WAL before its end. When it
+ * may not, which is so at first, the page cache grows with it. Outside of one. */
+int db_set_spill(struct db *db, bool on);
+
 /* Moves the WAL into the database file; with `truncate` all of it, and the
  * WAL becomes empty. Outside of a transaction. */
 int db_checkpoint(struct db *db, bool truncate);

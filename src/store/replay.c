@@ -3,8 +3,9 @@
  * replay.c - from the index's position through the log to its end.
  *
  * Each group is read twice: first to see that it is whole, then to apply it,
- * so memory stays bounded whatever a group holds. The position moves on with
- * the rows, in the same SQLite transactions.
+ * and SQLite may spill what it changes: so memory stays bounded whatever a group
+ * holds, be it a whole checkpoint. The position moves on with the rows, in the same
+ * SQLite transactions.
  *
  * A result of 1 means "go on", 0 "the end", as scan_next() does; `damage` set
  * ends it, too.
@@ -553,6 +554,16 @@ static int run(struct replay *r, const struct round *from)
 	return rc;
 }
 
+/* The transaction that is open has changed nothing. */
+static int set_spill(struct db *db, bool on)
+{
+	int rc = db_commit(db);
+
+	if (rc == 0)
+		rc = db_set_spill(db, on);
+	return rc == 0 ? db_begin(db) : rc;
+}
+
 int replay_run(struct store *s, bool cut, const struct round *from,
 	       struct replayed *ret)
 {
@@ -560,7 +571,9 @@ int replay_run(struct store *s, bool cut, const struct round *from,
 	int rc;
 
 	*ret = (struct replayed){ .damage = NULL };
-	rc = run(&r, from);
+	rc = set_spill(s->index.db, true);
+	if (rc == 0)
+		rc = run(&r, from);
 	ret->unfinished = s->rebuilding;
 	apply_release(&r.apply);
 	s->epoch = ret->epoch;
@@ -570,5 +583,8 @@ int replay_run(struct store *s, bool cut, const struct round *from,
 		rc = space_recount(s);
 	if (rc >= 0 && ret->applied && !ret->unfinished)
 		rc = save(&r);
+	/* What is unfinished is not saved, and will be replaced. */
+	if (rc >= 0 && !ret->unfinished)
+		rc = set_spill(s->index.db, false);
 	return rc < 0 ? rc : 0;
 }

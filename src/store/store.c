@@ -280,24 +280,46 @@ static int replay_on_copy(struct store *s, struct replayed *ret)
 	return rc == 0 ? replay_run(s, false, NULL, ret) : rc;
 }
 
+/* Whether a rebuild that was cut short has left the index: it may not even have
+ * come to its first save. */
+static int is_half_made(struct store *s, const struct index_meta *m, bool *ret)
+{
+	struct round round = { .seq = 0 };
+	struct context *x;
+	int rc;
+
+	*ret = m->rebuilding != 0;
+	if (*ret || m->segment != 0)
+		return 0;
+	x = context_get(s->contexts);
+	if (!x)
+		return -ENOMEM;
+	rc = rounds_find(s->segments, x, UINT64_MAX, &round);
+	context_put(s->contexts, x);
+	*ret = rc == 1;
+	return rc < 0 ? rc : 0;
+}
+
 /* Replays; an index that turns out damaged, or not of this log, is replaced,
  * once. */
 static int catch_up(struct store *s, bool new, struct replayed *ret)
 {
 	bool cut = !only_look(s);
+	bool half = false;
 	struct index_meta m;
 	int rc = attach(s);
 
 	if (rc == 0)
 		rc = index_load(&s->index, &m);
-	if (rc == 0 && !new && !m.rebuilding) {
+	if (rc == 0)
+		rc = is_half_made(s, &m, &half);
+	if (rc == 0 && !new && !half) {
 		rc = replay_run(s, cut, NULL, ret);
 		if (rc == -EROFS && s->index.frozen)
 			rc = replay_on_copy(s, ret);
 		if (!ret->foreign &&
 		    (rc != -EUCLEAN || !db_damaged(s->index.db)))
 			return rc;
-		m.rebuilding = 1;
 		rc = 0;
 	}
 	/* Replacing it also forgets what an earlier attempt has left. */

@@ -16,6 +16,7 @@
 #include "unit/store/fixture.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { N_CHUNKS = 60, CHUNK = 20000 };
@@ -63,8 +64,8 @@ static void forget_index(const char *dir)
 		file_remove(dir, "index.db-wal");
 }
 
-/* Without the index, and without all segments before the newest round. */
-static void lose(struct fixture *f, bool segments)
+/* Closes; the index goes, and so do all segments before the newest round. */
+static void lose_files(struct fixture *f, bool segments)
 {
 	uint64_t start = f->toy.store->kept.start;
 	uint64_t number;
@@ -77,6 +78,11 @@ static void lose(struct fixture *f, bool segments)
 			       (unsigned long long)number);
 		file_remove(f->dir, name);
 	}
+}
+
+static void lose(struct fixture *f, bool segments)
+{
+	lose_files(f, segments);
 	ck_ok(toy_open(&f->toy, f->dir));
 }
 
@@ -302,6 +308,55 @@ START_TEST(a_damaged_round_is_not_believed)
 }
 END_TEST
 
+/* Another process opens the store, and ends when it has come to the key. */
+static void end_at(struct fixture *f, uint64_t key)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		report_silence(true);
+		f->toy.end_key = key;
+		_exit(toy_open(&f->toy, f->dir) < 0);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), TOY_ENDED);
+}
+
+/* So many rows that it is saved on the way, and so long ones that the round is of
+ * several groups. Whether it ended before that or after: it is begun anew, and not
+ * taken for an index of the log's beginning, which is gone. */
+START_TEST(half_a_rebuild_is_no_index)
+{
+	enum { FIRST = 3000, N = 60000 };
+	struct rng rng = rng_of(6);
+	struct rng again = rng;
+	struct fixture f;
+	uint64_t i;
+
+	begin(&f);
+	for (i = 0; i < N; i++)
+		ck_ok(toy_set(&f.toy, FIRST + i, rng_u64(&rng)));
+	fixture_reopen(&f);
+	checkpoint(&f);
+	ck_assert_uint_gt(f.toy.store->kept.start, 1);
+	lose_files(&f, true);
+	end_at(&f, FIRST + N / 2);
+	end_at(&f, FIRST + N - 1);
+	report_silence(true);
+	ck_ok(toy_open(&f.toy, f.dir));
+	report_silence(false);
+	ck_assert(store_opened(f.toy.store)->rebuilt);
+	ck_assert(store_opened(f.toy.store)->from_checkpoint);
+	ck_assert_ptr_null(store_opened(f.toy.store)->read_only);
+	ck_assert_uint_eq(toy_count(&f.toy), N);
+	expect_value(&f.toy, FIRST, rng_u64(&again));
+	fixture_end(&f);
+}
+END_TEST
+
 /* Cut off in the middle of a round: it counts for nothing. */
 START_TEST(half_a_round_counts_for_nothing)
 {
@@ -368,6 +423,7 @@ Suite *suite_checkpoint(void)
 		nothing_is_held_back_by_a_round,
 		the_newest_round_is_found,
 		a_damaged_round_is_not_believed,
+		half_a_rebuild_is_no_index,
 		half_a_round_counts_for_nothing,
 		due_when_operations_outweigh_it,
 	};

@@ -187,6 +187,39 @@ START_TEST(lost_transaction_kills_the_connection)
 }
 END_TEST
 
+/* Fills the index with 40 MiB in one transaction; what SQLite keeps of it. */
+static uint64_t cache_after_filling(struct db *db)
+{
+	static const char filling[] =
+		"CREATE TABLE filling(x);"
+		"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+		"WHERE i < 10000) INSERT INTO filling SELECT zeroblob(4000) "
+		"FROM n";
+
+	ck_ok(db_exec(db, filling));
+	return db_cache_used(db);
+}
+
+START_TEST(a_transaction_spills_when_it_may)
+{
+	const uint64_t len = 40000000;
+	struct bed b;
+
+	bed_begin(&b);
+	ck_assert_uint_gt(cache_after_filling(b.index.db), len);
+	ck_ok(db_rollback(b.index.db));
+	ck_ok(db_set_spill(b.index.db, true));
+	ck_ok(db_begin(b.index.db));
+	ck_assert_uint_lt(cache_after_filling(b.index.db), len / 2);
+	/* It is not committed by that. */
+	ck_ok(db_rollback(b.index.db));
+	ck_ok(db_set_spill(b.index.db, false));
+	ck_ok(db_begin(b.index.db));
+	ck_assert_uint_gt(cache_after_filling(b.index.db), len);
+	bed_end(&b);
+}
+END_TEST
+
 Suite *suite_db(void)
 {
 	const TTest *const tests[] = {
@@ -195,6 +228,7 @@ Suite *suite_db(void)
 		link_is_not_followed,
 		statements_bind_and_read,
 		lost_transaction_kills_the_connection,
+		a_transaction_spills_when_it_may,
 	};
 
 	return suite_of("store/db", tests, ARRAY_LEN(tests), 30);

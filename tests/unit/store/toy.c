@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum {
 	OP_SET = 64,
@@ -126,6 +127,8 @@ static int apply(void *ctx, uint8_t type, struct span body)
 		return rc;
 	if (key == t->bad_key && key != 0)
 		return -EUCLEAN;
+	if (key == t->end_key && key != 0)
+		_exit(TOY_ENDED);
 	if (type == OP_SET)
 		return apply_set(t, &r, key);
 	return type == OP_DEL ? apply_del(t, key) : -EOPNOTSUPP;

@@ -13,6 +13,8 @@
 
 #include <stdatomic.h>
 
+enum { TOY_ENDED = 77 /* exit status at end_key */ };
+
 struct toy {
 	struct store *store; /* NULL: closed */
 	struct store_options options;
@@ -27,6 +29,7 @@ struct toy {
 	uint64_t held_value;
 	bool noisy;       /* before_batch always logs something */
 	uint64_t bad_key; /* cannot be applied; 0: all can */
+	uint64_t end_key; /* when it is applied the process ends; 0: never */
 	atomic_uint n_ticks;
 	unsigned n_attached;
 };
