@@ -36,10 +36,11 @@ struct replay {
 	struct store *s;
 	struct replayed *out;
 	bool cut;
-	uint64_t number;         /* of the segment at hand */
-	uint64_t start;          /* where to begin in it */
-	bool first;              /* the segment where replay begins */
-	struct segment *segment; /* pinned, or NULL */
+	const struct replayed *before; /* NULL: this is the first time */
+	uint64_t number;               /* of the segment at hand */
+	uint64_t start;                /* where to begin in it */
+	bool first;                    /* the segment where replay begins */
+	struct segment *segment;       /* pinned, or NULL */
 	struct scan scan;
 	bool sealed;              /* a FOOTER ended it */
 	uint64_t good_off;        /* behind its last COMMIT */
@@ -98,8 +99,10 @@ static int refused(struct replay *r, int rc)
 
 	if (scan_is_bad(rc) && !db_damaged(r->s->index.db))
 		rc = take_back(r);
-	if (rc == 0)
+	if (rc == 0) {
+		r->out->refused = r->group.first_seq;
 		return damage(r, text, r->group_off);
+	}
 	r->failed = rc;
 	return rc;
 }
@@ -136,8 +139,13 @@ static int apply_group(struct replay *r, const struct scan_record *rec)
 	struct store *s = r->s;
 	uint64_t commit_off = rec->off;
 	uint64_t seq = rec->head.seq;
-	int rc = apply_records(r, commit_off);
+	int rc;
 
+	if (r->before && r->group.first_seq == r->before->refused) {
+		r->out->damage = r->before->damage; /* has been told */
+		return 0;
+	}
+	rc = apply_records(r, commit_off);
 	if (rc == 0)
 		rc = apply_end(&r->apply);
 	if (rc < 0)
@@ -564,16 +572,19 @@ static int set_spill(struct db *db, bool on)
 	return rc == 0 ? db_begin(db) : rc;
 }
 
-int replay_run(struct store *s, bool cut, const struct round *from,
+int replay_run(struct store *s, const struct replay_request *request,
 	       struct replayed *ret)
 {
-	struct replay r = { .s = s, .out = ret, .cut = cut };
+	struct replay r = { .s = s,
+			    .out = ret,
+			    .cut = request->cut,
+			    .before = request->before };
 	int rc;
 
 	*ret = (struct replayed){ .damage = NULL };
 	rc = set_spill(s->index.db, true);
 	if (rc == 0)
-		rc = run(&r, from);
+		rc = run(&r, request->from);
 	ret->unfinished = s->rebuilding;
 	apply_release(&r.apply);
 	s->epoch = ret->epoch;

@@ -242,6 +242,28 @@ static int replace_index(struct store *s)
 	return rc == 0 ? attach(s) : rc;
 }
 
+/*
+ * Replays, with `from` into an empty index. Where the log says what cannot be
+ * applied the index goes back to its last save; so it is replayed once more, up to
+ * there, and shows all that comes before.
+ */
+static int replay(struct store *s, bool cut, const struct round *from,
+		  struct replayed *ret)
+{
+	struct replay_request request = { .cut = cut, .from = from };
+	struct replayed before;
+	int rc = replay_run(s, &request, ret);
+
+	/* Without the whole round it is of no use anyway. */
+	if (rc < 0 || ret->refused == 0 || ret->unfinished)
+		return rc;
+	before = *ret;
+	request.before = &before;
+	if (from)
+		rc = replace_index(s);
+	return rc == 0 ? replay_run(s, &request, ret) : rc;
+}
+
 /* From the newest checkpoint that is whole, else from the first segment. */
 static int rebuild(struct store *s, bool cut, struct replayed *ret)
 {
@@ -253,7 +275,7 @@ static int rebuild(struct store *s, bool cut, struct replayed *ret)
 	if (!x)
 		return -ENOMEM;
 	while ((rc = rounds_find(s->segments, x, limit, &round)) == 1) {
-		rc = replay_run(s, cut, &round, ret);
+		rc = replay(s, cut, &round, ret);
 		if (rc < 0 || !ret->unfinished)
 			break;
 		limit = round.end_seq;
@@ -263,7 +285,7 @@ static int rebuild(struct store *s, bool cut, struct replayed *ret)
 	}
 	s->opened.from_checkpoint = round.seq != 0 && !ret->unfinished;
 	if (rc == 0 && !s->opened.from_checkpoint)
-		rc = replay_run(s, cut, NULL, ret);
+		rc = replay(s, cut, NULL, ret);
 	context_put(s->contexts, x);
 	return rc;
 }
@@ -277,7 +299,7 @@ static int replay_on_copy(struct store *s, struct replayed *ret)
 	rc = index_thaw(&s->index);
 	if (rc == 0)
 		rc = attach(s);
-	return rc == 0 ? replay_run(s, false, NULL, ret) : rc;
+	return rc == 0 ? replay(s, false, NULL, ret) : rc;
 }
 
 /* Whether a rebuild that was cut short has left the index: it may not even have
@@ -314,7 +336,7 @@ static int catch_up(struct store *s, bool new, struct replayed *ret)
 	if (rc == 0)
 		rc = is_half_made(s, &m, &half);
 	if (rc == 0 && !new && !half) {
-		rc = replay_run(s, cut, NULL, ret);
+		rc = replay(s, cut, NULL, ret);
 		if (rc == -EROFS && s->index.frozen)
 			rc = replay_on_copy(s, ret);
 		if (!ret->foreign &&

@@ -8,6 +8,7 @@
 #include "base/report.h"
 #include "lib/rng.h"
 #include "lib/suite.h"
+#include "store/checkpoint.h"
 #include "store/state.h"
 #include "unit/store/fixture.h"
 
@@ -419,8 +420,8 @@ START_TEST(long_replay_is_saved_on_the_way)
 }
 END_TEST
 
-/* Back to what the index file held, as a whole, and read-only. */
-START_TEST(operation_that_cannot_be_applied)
+/* All that comes before it is there, and what belongs to it as a whole is not. */
+static void before_a_bad_operation(bool checkpoint, bool no_index)
 {
 	struct fixture f;
 	unsigned round;
@@ -429,6 +430,8 @@ START_TEST(operation_that_cannot_be_applied)
 	ck_ok(toy_set(&f.toy, 1, 11));
 	ck_ok(toy_put(&f.toy, 10, span_of("some bytes", 10)));
 	ck_ok(index_commit(f.toy.store));
+	if (checkpoint)
+		ck_ok(checkpoint_write(f.toy.store));
 	ck_ok(toy_set(&f.toy, 1, 12));
 	ck_ok(toy_del(&f.toy, 10));
 	ck_ok(toy_put(&f.toy, 11, span_of("other bytes", 11)));
@@ -437,13 +440,17 @@ START_TEST(operation_that_cannot_be_applied)
 	ck_ok(toy_set(&f.toy, 1, 13));
 	fixture_sync(&f);
 	toy_crash(&f.toy, f.dir, f.other);
+	if (no_index) {
+		file_remove(f.other, "index.db");
+		file_remove(f.other, "index.db-wal");
+	}
 	f.toy.bad_key = 99;
 	report_silence(true);
 	for (round = 0; round < 2; round++) {
 		ck_ok(toy_open(&f.toy, f.other));
 		ck_assert_ptr_nonnull(store_opened(f.toy.store)->read_only);
-		expect_value(&f.toy, 1, 11);
-		toy_expect(&f.toy, 10, span_of("some bytes", 10));
+		expect_value(&f.toy, 1, 12);
+		toy_expect(&f.toy, 11, span_of("other bytes", 11));
 		ck_assert_uint_eq(toy_count(&f.toy), 2);
 		ck_rc(toy_set(&f.toy, 1, 1), -EROFS);
 		ck_ok(toy_close(&f.toy));
@@ -459,6 +466,14 @@ START_TEST(operation_that_cannot_be_applied)
 	toy_expect(&f.toy, 11, span_of("other bytes", 11));
 	ck_assert_uint_eq(toy_check(&f.toy), 0);
 	fixture_end(&f);
+}
+
+START_TEST(operation_that_cannot_be_applied)
+{
+	before_a_bad_operation(false, false);
+	before_a_bad_operation(false, true);
+	before_a_bad_operation(true, false);
+	before_a_bad_operation(true, true);
 }
 END_TEST
 
