@@ -203,7 +203,7 @@ static size_t n_before(struct fixture *f)
 /* The oldest write of which something is at place `at`. */
 static size_t oldest_at(struct fixture *f, size_t at)
 {
-	uint32_t words[PIECE / 4];
+	uint32_t words[PIECE / 4] = { 0 };
 	size_t oldest = SIZE_MAX;
 	struct file_read r;
 	size_t done = 0;
