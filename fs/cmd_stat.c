@@ -17,6 +17,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -118,6 +119,26 @@ static void print_frames(const uint64_t *v)
 		     v[STATS_FRAMES_NUMBERS]);
 }
 
+/* What the store has done by itself since it was mounted. */
+static void print_idle(const uint64_t *v)
+{
+	char raw[CMD_BYTES_MAX];
+	char old[CMD_BYTES_MAX];
+	char new[CMD_BYTES_MAX];
+	char when[64] = "";
+	time_t seconds = (time_t)v[STATS_IDLE_WHEN];
+	struct tm tm;
+
+	if (seconds == 0)
+		return;
+	if (localtime_r(&seconds, &tm))
+		(void)strftime(when, sizeof(when), ", last at %F %T", &tm);
+	(void)printf("%-12s %s optimised, %s before, %s now%s\n", "idle",
+		     cmd_bytes(v[STATS_IDLE], raw),
+		     cmd_bytes(v[STATS_IDLE_OLD], old),
+		     cmd_bytes(v[STATS_IDLE_NEW], new), when);
+}
+
 static void print_text(const struct told *t)
 {
 	const uint64_t *v = t->stats.values;
@@ -141,6 +162,7 @@ static void print_text(const struct told *t)
 	print_count("duplicates", v[STATS_DUPLICATES],
 		    v[STATS_DUPLICATE_BYTES]);
 	print_frames(v);
+	print_idle(v);
 	(void)printf("%-12s %" PRIu64 "\n", "segments", v[STATS_SEGMENTS]);
 	(void)printf("%-12s %s free of %s\n", "disk",
 		     cmd_bytes(v[STATS_FREE], text),

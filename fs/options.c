@@ -12,6 +12,8 @@ enum {
 	VALUE_MAX = 256,
 	WORKERS_MAX = 256,
 	COMMIT_MAX = 3600,
+	COLD_SECONDS = 600,
+	COLD_MAX = 10000000,
 };
 
 #define CACHE_MIN MIB
@@ -111,6 +113,17 @@ static int set_commit(struct mount_options *o, const char *value)
 	return parse_number(value, COMMIT_MAX, &o->volume.store.commit_seconds);
 }
 
+static int set_optimize(struct mount_options *o, const char *value)
+{
+	unsigned *seconds = &o->volume.store.cold_seconds;
+
+	if (strcmp(value, "off") == 0) {
+		*seconds = 0;
+		return 0;
+	}
+	return parse_number(value, COLD_MAX, seconds);
+}
+
 static int set_effort(struct mount_options *o, const char *value)
 {
 	return encode_effort_parse(
@@ -130,6 +143,7 @@ static const struct value_def value_defs[] = {
 	{ "workers", set_workers, "a number of 1 to 256" },
 	{ "commit", set_commit, "seconds, 1 to 3600" },
 	{ "effort", set_effort, "off, fastest, fast, balanced or small" },
+	{ "optimize", set_optimize, "off, or seconds, 1 to 10000000" },
 };
 
 static const struct flag_def flag_defs[] = {
@@ -267,6 +281,7 @@ void options_init(struct mount_options *o)
 {
 	*o = (struct mount_options){ 0 };
 	o->volume.store.effort = EFFORT_BALANCED;
+	o->volume.store.cold_seconds = COLD_SECONDS;
 	o->volume.kernel_times = true;
 }
 

@@ -261,6 +261,9 @@ static int serve_control(void *ctx, const struct control_request *request,
 {
 	struct session *s = ctx;
 
+	/* Who only looks how it is going is no reason to stop. */
+	if (request->verb != CONTROL_STATUS && request->verb != CONTROL_STAT)
+		store_use(volume_store(s->bridge.volume));
 	switch (request->verb) {
 	case CONTROL_STATUS:
 		return tell_status(s, reply);

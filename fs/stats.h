@@ -39,6 +39,10 @@ enum stats_value {
 	STATS_CACHE,
 	STATS_CACHE_HITS,
 	STATS_CACHE_MISSES,
+	STATS_IDLE, /* bytes, raw: optimised by itself since it was mounted, */
+	STATS_IDLE_OLD,  /* what they took before, */
+	STATS_IDLE_NEW,  /* and take now; */
+	STATS_IDLE_WHEN, /* seconds since 1970; 0: never */
 	STATS_FREE,
 	STATS_TOTAL,
 	STATS_N_VALUES

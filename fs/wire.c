@@ -68,13 +68,28 @@ void wire_note(struct wire *wire, const void *bytes, size_t len)
 	}
 }
 
+bool wire_is_use(const void *bytes, size_t len)
+{
+	struct fuse_in_header header;
+
+	if (len < sizeof(header))
+		return false;
+	memcpy(&header, bytes, sizeof(header));
+	return header.opcode != FUSE_FORGET &&
+	       header.opcode != FUSE_BATCH_FORGET &&
+	       header.opcode != FUSE_INTERRUPT && header.opcode != FUSE_STATFS;
+}
+
 static ssize_t wire_read(int fd, void *buf, size_t len, void *userdata)
 {
 	struct bridge *bridge = userdata;
 	ssize_t n = read(fd, buf, len);
 
-	if (n > 0)
-		wire_note(&bridge->wire, buf, (size_t)n);
+	if (n <= 0)
+		return n;
+	wire_note(&bridge->wire, buf, (size_t)n);
+	if (wire_is_use(buf, (size_t)n))
+		store_use(volume_store(bridge->volume));
 	return n;
 }
 

@@ -33,6 +33,10 @@ int wire_install(struct fuse_session *se);
 /* Takes from the `len` bytes of a request what its header says. */
 void wire_note(struct wire *wire, const void *bytes, size_t len);
 
+/* Whether the `len` bytes of a request say that somebody uses the mount: not those
+ * by which the kernel forgets inodes, or a desktop asks how full it is. */
+bool wire_is_use(const void *bytes, size_t len);
+
 /* Whether this is the answer to INIT, and a good one; adds our flags to it. */
 bool wire_patch(const struct wire *wire, const struct iovec *iov, int count);
 

@@ -39,6 +39,8 @@ enum {
 	LOW_SECONDS = 5,
 	AGAIN_SECONDS = 60,
 	IDLE_SECONDS = 600, /* when nothing has changed since */
+	WORTH_LEN = 256 << 10,
+	WORTH_PART = 8,
 };
 
 static_assert((int)BATCH_SEGMENTS <= (int)BANK_CONDEMNED_MAX, "all of a batch");
@@ -478,15 +480,28 @@ bool clean_due(struct store *s)
 	       seconds >= (changed ? AGAIN_SECONDS : IDLE_SECONDS);
 }
 
-static int run(struct store *s, bool low)
+bool clean_is_worthwhile(struct store *s)
+{
+	int64_t frames = atomic_load(&s->totals[TOTAL_FRAME_STORED]);
+	uint64_t len = 0;
+	uint64_t n = 0;
+	uint64_t unused;
+
+	log_extent(s->log, &len, &n);
+	len += atomic_load(&s->old_len);
+	unused = len - min_u64(len, (uint64_t)frames);
+	return unused >= WORTH_LEN && unused >= len / WORTH_PART;
+}
+
+static int run(struct store *s, bool low, bool after_moves)
 {
 	const struct effort effort = {
 		.percent = low ? HAND_PERCENT : IDLE_PERCENT,
 		.rest = low ? 0 : REST,
-		.rounds_gain = low ? 1 : 4,
+		.rounds_gain = low || after_moves ? 1 : 4,
 	};
 	struct clean_result result = { 0 };
-	int rc = low ? turn(s) : 0;
+	int rc = low || after_moves ? turn(s) : 0;
 
 	clean_end(s);
 	s->clean.n_rounds = 2;
@@ -501,13 +516,13 @@ static int run(struct store *s, bool low)
 	return rc;
 }
 
-int clean_run(struct store *s)
+int clean_run(struct store *s, bool after_moves)
 {
 	uint64_t all;
 	int rc;
 
 	maintain_enter(s);
-	rc = run(s, space_is_low(s));
+	rc = run(s, space_is_low(s), after_moves);
 	s->clean.looked_ns = clock_mono_ns();
 	s->clean.looked_len = dead_len(s, &all);
 	maintain_leave(s);

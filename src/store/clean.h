@@ -71,7 +71,12 @@ void clean_end(struct store *s);
 /* Whether it is worthwhile that the store begins by itself. */
 bool clean_due(struct store *s);
 
-/* Runs by itself, with long rests, and enters and leaves. Errors as above. */
-int clean_run(struct store *s);
+/* Whether so much of the log is of no frame that a run after frames were moved is
+ * worth a survey: what has moved as a whole is not counted as dead. */
+bool clean_is_worthwhile(struct store *s);
+
+/* Runs by itself, with long rests, and enters and leaves. `after_moves`: what has
+ * just been freed is in young segments, the active one too. Errors as above. */
+int clean_run(struct store *s, bool after_moves);
 
 #endif

@@ -128,6 +128,7 @@ static int save_meta(struct store *s)
 		.ops_len = s->ops_len,
 		.rebuilding = s->rebuilding,
 		.commit_hash = s->position.hash,
+		.optimized = s->optimized,
 	};
 	size_t i;
 

@@ -36,6 +36,7 @@ enum meta_key {
 	META_OPS_LEN = 12,
 	META_REBUILDING = 13,
 	META_COMMIT_HASH = 14,
+	META_OPTIMIZED = 15,
 	META_IDS = 16,
 	META_TOTALS = 32,
 };
@@ -293,7 +294,7 @@ static uint64_t *meta_field(struct index_meta *m, uint64_t i)
 		&m->epoch,          &m->last_seq,    &m->log_len,
 		&m->n_before,       &m->rounds.end,  &m->rounds.start,
 		&m->rounds.earlier, &m->rounds.len,  &m->ops_len,
-		&m->rebuilding,     &m->commit_hash,
+		&m->rebuilding,     &m->commit_hash, &m->optimized,
 	};
 
 	return i < ARRAY_LEN(fields) ? fields[i] : NULL;

@@ -38,6 +38,7 @@ struct index_meta {
 	uint64_t ops_len;     /* bytes of operations since the newest round */
 	uint64_t rebuilding;  /* 1: only in part what the log says */
 	uint64_t commit_hash; /* of that COMMIT's header; 0: not known */
+	uint64_t optimized;   /* chunks up to this one were gone over */
 	uint64_t next_ids[STORE_N_IDS];
 	int64_t totals[STORE_N_TOTALS];
 };

@@ -32,6 +32,9 @@ void maintain_enter(struct store *s)
 	struct upkeep *u = &s->upkeep;
 
 	sync_lock(&u->lock);
+	/* What is done at leisure gives way. */
+	if (u->busy)
+		store_use(s);
 	while (u->busy)
 		sync_wait(&u->free, &u->lock);
 	u->busy = true;
@@ -47,6 +50,8 @@ bool maintain_try_enter(struct store *s)
 	entered = !u->busy;
 	u->busy = true;
 	sync_unlock(&u->lock);
+	if (!entered)
+		store_use(s);
 	return entered;
 }
 
@@ -95,9 +100,11 @@ static int work(struct store *s)
 	}
 	/* A full disk keeps the cleaner from nothing. */
 	if ((rc == 0 || rc == -ENOSPC) && clean_due(s)) {
-		rc = clean_run(s);
+		rc = clean_run(s, false);
 		tell(rc, "space could not be given back");
 	}
+	if (rc == 0)
+		tell(leisure_work(s), "what is stored could not be optimised");
 	return rc;
 }
 
@@ -124,6 +131,7 @@ static void maintain_free(struct store *s)
 	struct maintain *m = s->maintain;
 
 	s->maintain = NULL;
+	leisure_end(s);
 	sync_cond_release(&m->wake);
 	sync_mutex_release(&m->lock);
 	free(m);
@@ -141,6 +149,7 @@ int maintain_start(struct store *s)
 	m->store = s;
 	m->work.run = maintain_main;
 	s->maintain = m;
+	leisure_begin(s);
 	rc = workers_new("maintain", 1, 1, &m->thread);
 	if (rc < 0)
 		maintain_free(s);
@@ -159,6 +168,7 @@ void maintain_end(struct store *s)
 	m->ending = true;
 	sync_broadcast(&m->wake);
 	sync_unlock(&m->lock);
+	store_use(s);
 	workers_free(m->thread);
 	maintain_free(s);
 }

@@ -21,6 +21,7 @@
 enum {
 	CLUSTER_SHIFT = 1, /* similar chunks: at most half a frame */
 	DONE_SHIFT = 2,    /* optimised frames are a quarter as long or more */
+	VAIN_MAX = 1 << 16,
 };
 
 /* So many bytes of frames that hold nothing are worth a run of the cleaner. */
@@ -70,7 +71,7 @@ void optimize_walk_all(struct store *s, const struct optimize_options *options,
 	*ret = (struct optimize_walk){
 		.s = s,
 		.stop = options->stop,
-		.last = atomic_load(&s->next_ids[STORE_ID_CHUNK]),
+		.last = atomic_load(&s->next_ids[STORE_ID_CHUNK]) - 1,
 	};
 }
 
@@ -98,6 +99,7 @@ struct run {
 	struct store *s;
 	struct optimize_plan plan;
 	struct repacker *repacker;
+	struct optimize_turn *turn; /* NULL: all at once */
 	uint64_t cleaned_len; /* of work.freed_len, when the cleaner ran */
 	int64_t passed_len;   /* raw bytes that repacking does not count, less
 			     * those that it counts twice */
@@ -129,7 +131,10 @@ static int lay_out_and_repack(struct run *r, struct window *w)
 
 	if (rc < 0)
 		return rc;
-	rc = study_window(&study);
+	if (!r->turn || !r->turn->studied)
+		rc = study_window(&study);
+	if (rc == 0 && r->turn)
+		r->turn->studied = true;
 	if (rc == 0)
 		rc = repack(r->repacker, w, &l, &r->sum.work);
 	layout_release(&l);
@@ -147,11 +152,14 @@ static int work_on(struct run *r, struct window *w)
 		r->passed_len -= (int64_t)w->live_len;
 		rc = lay_out_and_repack(r, w);
 	}
+	if (rc < 0 && r->turn)
+		(void)window_note_vain(w, VAIN_MAX, &r->turn->vain);
 	tell(r, &r->sum.work);
 	return rc;
 }
 
-/* 1: there is more. */
+/* 1: there is more. Frames must not go while we look at them: the caller has
+ * maintain_enter(). */
 static int next_window(struct run *r, window_source *next, void *ctx)
 {
 	struct window w;
@@ -159,12 +167,9 @@ static int next_window(struct run *r, window_source *next, void *ctx)
 	int rc = 0;
 
 	window_init(&w);
-	/* Frames must not go while we look at them. */
-	maintain_enter(r->s);
 	more = window_fill(&w, r->s, &r->plan.limits, next, ctx);
 	if (more >= 0)
 		rc = work_on(r, &w);
-	maintain_leave(r->s);
 	window_release(&w);
 	return rc < 0 ? rc : more;
 }
@@ -211,11 +216,32 @@ static int run_windows(struct run *r, struct optimize_walk *walk)
 	int rc;
 
 	do {
+		maintain_enter(r->s);
 		rc = o->next ? next_window(r, o->next, o->source)
 			     : next_window(r, optimize_walk_next, walk);
+		maintain_leave(r->s);
 		rc = clean_at_times(r, rc);
 	} while (rc == 1);
 	return rc;
+}
+
+/* The store need not look at these chunks by itself. */
+static void note_done(struct store *s, const struct optimize_walk *walk)
+{
+	index_lock(s);
+	s->optimized = max_u64(s->optimized, walk->last);
+	index_unlock(s);
+}
+
+static int begin(struct run *r, const struct optimize_options *options)
+{
+	int rc = optimize_prepare(r->s, options, &r->plan);
+
+	if (rc < 0)
+		return rc;
+	r->plan.repack.tell = tell;
+	r->plan.repack.ctx = r;
+	return repacker_new(r->s, &r->plan.repack, &r->repacker);
 }
 
 int optimize(struct store *s, const struct optimize_options *options,
@@ -223,18 +249,32 @@ int optimize(struct store *s, const struct optimize_options *options,
 {
 	struct run r = { .s = s };
 	struct optimize_walk walk;
-	int rc = optimize_prepare(s, options, &r.plan);
+	int rc = begin(&r, options);
 
 	*ret = (struct optimized){ .looked_len = 0 };
 	if (rc < 0)
 		return rc;
-	r.plan.repack.tell = tell;
-	r.plan.repack.ctx = &r;
-	rc = repacker_new(s, &r.plan.repack, &r.repacker);
-	if (rc < 0)
-		return rc;
 	optimize_walk_all(s, options, &walk);
 	rc = run_windows(&r, &walk);
+	repacker_free(r.repacker);
+	if (rc == 0 && !options->next)
+		note_done(s, &walk);
+	*ret = r.sum;
+	return rc;
+}
+
+int optimize_window(const struct optimize_options *options,
+		    struct optimize_turn *turn, struct optimized *ret)
+{
+	struct run r = { .s = turn->walk.s, .turn = turn };
+	int rc = begin(&r, options);
+
+	*ret = (struct optimized){ .looked_len = 0 };
+	if (rc < 0)
+		return rc;
+	r.plan.limits.live_len = turn->len;
+	r.plan.limits.vain = &turn->vain;
+	rc = next_window(&r, optimize_walk_next, &turn->walk);
 	repacker_free(r.repacker);
 	*ret = r.sum;
 	return rc;

@@ -36,4 +36,22 @@ void optimize_walk_all(struct store *s, const struct optimize_options *options,
 /* A window_source; `ctx` is the walk. -ECANCELED. */
 int optimize_walk_next(void *ctx, uint64_t *ret);
 
+/* One window of who does not do all at once, and may be stopped at each. */
+struct optimize_turn {
+	struct optimize_walk walk;
+	uint64_t len; /* raw bytes of the window, about */
+	/* Of a window that was begun before: */
+	struct idmap vain; /* frames that do not gain */
+	bool studied;      /* nothing is to be learned from it any more */
+};
+
+/*
+ * Works on a window, and moves the walk on. 1: there is more; 0: that was the
+ * last one; then and after 1 `vain` and `studied` are of no use any more. What has
+ * been freed is left to the cleaner. The caller has maintain_enter(). Errors as
+ * optimize().
+ */
+int optimize_window(const struct optimize_options *options,
+		    struct optimize_turn *turn, struct optimized *ret);
+
 #endif

@@ -72,6 +72,12 @@ void recoder_free(struct recoder *r)
 
 /* ---- encoding ------------------------------------------------------------- */
 
+/* To encode takes up to half a second each time. */
+static int go_on(const struct recode_request *request)
+{
+	return request->stop && atomic_load(request->stop) ? -ECANCELED : 0;
+}
+
 static int encode_way(struct recoder *r, const struct recode_request *request,
 		      enum way way)
 {
@@ -86,10 +92,11 @@ static int encode_way(struct recoder *r, const struct recode_request *request,
 	};
 	struct buffer *b = &r->ways[way];
 	ssize_t n;
-	int rc;
+	int rc = go_on(request);
 
 	buffer_clear(b);
-	rc = buffer_reserve(b, encode_bound(request->raw.len));
+	if (rc == 0)
+		rc = buffer_reserve(b, encode_bound(request->raw.len));
 	if (rc < 0)
 		return rc;
 	n = encode_frame(r->encoder, &how, request->raw, b->data);
@@ -105,12 +112,13 @@ static int encode_with(struct recoder *r, const struct recode_request *request)
 	size_t other = r->ways[WAY_CLASS].len;
 	size_t cap = other - other * SAVES_PERCENT / 100;
 	ssize_t n;
-	int rc;
+	int rc = go_on(request);
 
 	buffer_clear(b);
 	if (!request->codebook)
 		return 0;
-	rc = buffer_reserve(b, cap);
+	if (rc == 0)
+		rc = buffer_reserve(b, cap);
 	if (rc < 0)
 		return rc;
 	n = encode_codebook(r->encoder, &with, request->raw, b->data, cap);

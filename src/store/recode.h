@@ -10,6 +10,8 @@
 
 #include "codec/encode.h"
 
+#include <stdatomic.h>
+
 struct codebook;
 struct recoder;
 
@@ -28,6 +30,7 @@ struct recode_request {
 	 * so many bytes a second of CPU time. 0: at any speed. */
 	size_t useful_len;
 	uint64_t min_speed;
+	const atomic_bool *stop; /* set: give up. NULL: never */
 };
 
 struct recoded {
@@ -39,7 +42,8 @@ struct recoded {
 /*
  * Tries the ways there are from the shortest result to the longest, until one
  * is decoded fast enough, and to the same bytes. 1: done; 0: none of them is.
- * -ENOMEM. -EUCLEAN: the decoder disagrees with the encoder.
+ * -ENOMEM. -ECANCELED: it was to stop. -EUCLEAN: the decoder disagrees with the
+ * encoder.
  */
 int recode(struct recoder *r, const struct recode_request *request,
 	   struct recoded *ret);

@@ -157,6 +157,7 @@ static void ask(struct pass *p, struct job *j)
 		.class = sniff_class(raw),
 		.useful_len = raw.len / j->piece.n_alike,
 		.min_speed = p->rp->options.min_speed,
+		.stop = p->rp->options.stop,
 	};
 	j->compare = false;
 	j->request.codebook =
@@ -199,6 +200,14 @@ static uint64_t cost_to_be(const struct job *j)
 	return window_record_len(frame_table_bound(j->n) + j->glyphs.len);
 }
 
+static void stay(struct pass *p, const struct job *j)
+{
+	size_t i;
+
+	for (i = 0; i < j->n; i++)
+		window_stays(p->w, j->chunks[i]);
+}
+
 static void account(struct pass *p, const struct job *j, uint64_t new_len)
 {
 	size_t i;
@@ -224,8 +233,10 @@ static int move(struct pass *p, const struct job *j)
 	struct frame_place place = { .payload_len = 0 };
 	int rc;
 
-	if (new_len + (cost >> SAVES_SHIFT) >= cost)
+	if (new_len + (cost >> SAVES_SHIFT) >= cost) {
+		stay(p, j);
 		return 0;
+	}
 	if (!p->rp->options.dry) {
 		rc = move_frame(p->rp->s, &m, &place);
 		if (rc < 0)
@@ -261,8 +272,10 @@ static int settle(struct pass *p, struct job *j)
 		return 0;
 	p->sum->raw_len += j->raw.len;
 	p->sum->cost_len += cost_of(p, j);
-	if (j->rc == 0)
+	if (j->rc == 0) {
+		stay(p, j);
 		return 0;
+	}
 	if (j->compare)
 		codebooks_tell(p->rp->s->codebooks, j->request.class,
 			       j->raw.len, j->recoded.has_codebook);

@@ -89,6 +89,7 @@ static int take_back(struct replay *r)
 	s->n_before = m.n_before;
 	s->kept = m.rounds;
 	s->ops_len = m.ops_len;
+	s->optimized = m.optimized;
 	return 0;
 }
 
@@ -519,6 +520,7 @@ static void take_meta(struct store *s, const struct index_meta *m)
 	s->n_before = m->n_before;
 	s->kept = m->rounds;
 	s->ops_len = m->ops_len;
+	s->optimized = m->optimized;
 	atomic_store(&s->old_len, 0);
 	atomic_store(&s->old_n, 0);
 	s->epoch = m->epoch;

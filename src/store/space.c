@@ -250,6 +250,7 @@ int store_stat(struct store *s, struct store_stats *ret)
 	st.cache_len = cache.len;
 	st.cache_hits = cache.hits;
 	st.cache_misses = cache.misses;
+	leisure_stat(s, &st);
 	ask(s);
 	sync_lock(&s->space.lock);
 	st.free_len = room_locked(&s->space);

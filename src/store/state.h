@@ -18,6 +18,7 @@
 #include "store/codebooks.h"
 #include "store/context.h"
 #include "store/index.h"
+#include "store/leisure.h"
 #include "store/log.h"
 #include "store/segments.h"
 #include "store/sketches.h"
@@ -117,7 +118,9 @@ struct store {
 	struct maintain *maintain;         /* NULL: not started */
 	struct upkeep upkeep;
 	struct clean_memory clean; /* who has maintain_enter() */
-	struct grace grace;        /* around the use of chunks; store_enter() */
+	atomic_bool used;          /* atomic: a flag; store_use() */
+	struct leisure leisure;
+	struct grace grace; /* around the use of chunks; store_enter() */
 	struct commit commit;
 	struct space space;
 
@@ -127,9 +130,10 @@ struct store {
 	struct log_commit position; /* the last COMMIT that is applied */
 	uint64_t n_before;          /* segments before position's */
 	struct index_rounds kept;
-	bool recount;     /* segments were removed: space_recount() */
-	bool rebuilding;  /* the index holds only a part of what it should */
-	uint64_t ops_len; /* bytes of operations since the newest round */
+	bool recount;       /* segments were removed: space_recount() */
+	bool rebuilding;    /* the index holds only a part of what it should */
+	uint64_t ops_len;   /* bytes of operations since the newest round */
+	uint64_t optimized; /* chunks up to this one have been gone over */
 	uint64_t epoch;
 	uint64_t last_seq;        /* highest of earlier mounts */
 	uint64_t position_before; /* bytes of segments before position's */

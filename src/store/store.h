@@ -39,6 +39,8 @@ struct store_options {
 	unsigned commit_seconds;   /* durable after; 0: default (5) */
 	enum encode_effort effort; /* for new data */
 	uint64_t train_after;      /* bytes of a class; 0: default (512 KiB) */
+	unsigned cold_seconds;     /* data is optimised after, while nobody uses
+				    * the store; 0: never */
 	uint64_t segment_len;      /* 0: default (SEGMENT_LEN) */
 	uint64_t checkpoint_len;   /* bytes of operations that are worth a
 				    * checkpoint, at least; 0: default */
@@ -138,6 +140,10 @@ void store_fail(struct store *s, int err, const char *what);
 /* 0, or -EROFS when nothing may be changed. */
 int store_writable(const struct store *s);
 
+/* Somebody uses the store: it stops at once what it does only at idle time.
+ * Cheap; any lock held. */
+void store_use(struct store *s);
+
 /*
  * Who reads chunks, or maps them, without a reference of his own enters before he
  * learns their ids and leaves when he is through: chunks to which nobody refers
@@ -220,6 +226,12 @@ struct store_stats {
 	uint64_t cache_len; /* bytes of decoded frames now */
 	uint64_t cache_hits;
 	uint64_t cache_misses;
+	/* Optimised by itself since it was opened: raw bytes, those of the log
+	 * that these took and take, and when, in seconds since 1970. */
+	uint64_t idle_len;
+	uint64_t idle_old_len;
+	uint64_t idle_new_len;
+	uint64_t idle_when; /* 0: never */
 	uint64_t free_len;  /* bytes free on the store's disk, for new data */
 	uint64_t total_len; /* size of the store's disk */
 };

@@ -195,7 +195,8 @@ static int consider(struct window *w, struct store *s,
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0 || place.frame > limits->last_frame ||
-	    idmap_find(&w->seen, place.frame))
+	    idmap_find(&w->seen, place.frame) ||
+	    (limits->vain && idmap_find(limits->vain, place.frame)))
 		return rc;
 	rc = idmap_set(&w->seen, place.frame, 1);
 	if (rc == 0)
@@ -291,6 +292,25 @@ uint64_t window_moved(struct window *w, size_t chunk)
 	return f->live_left == 0 ? f->stored_len : 0;
 }
 
+void window_stays(struct window *w, size_t chunk)
+{
+	w->frames[w->homes[chunk]].tried_len += w->chunks[chunk].len;
+}
+
+int window_note_vain(const struct window *w, size_t max, struct idmap *vain)
+{
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < w->n_frames && vain->n_used < max; i++) {
+		const struct window_frame *f = &w->frames[i];
+
+		if (f->tried_len == f->live_len && f->live_left == f->live_len)
+			rc = idmap_set(vain, f->frame, 1);
+	}
+	return rc;
+}
+
 bool window_leave_rest(struct window *w)
 {
 	size_t n = 0;
@@ -309,7 +329,12 @@ bool window_leave_rest(struct window *w)
 	w->n_chunks = n;
 	for (i = 0; i < n; i++)
 		w->moved[i] = false;
-	for (i = 0; i < w->n_frames; i++)
-		w->frames[i].live_len = w->frames[i].live_left;
+	for (i = 0; i < w->n_frames; i++) {
+		struct window_frame *f = &w->frames[i];
+
+		if (f->live_left < f->live_len)
+			f->tried_len = 0;
+		f->live_len = f->live_left;
+	}
 	return n > 0;
 }

@@ -21,6 +21,7 @@ struct window_frame {
 	uint32_t stored_len; /* of its record */
 	uint32_t live_len;   /* raw, of the window's chunks in it */
 	uint32_t live_left;  /* of these, what has not moved */
+	uint32_t tried_len;  /* and what was tried and stays */
 };
 
 struct window {
@@ -42,9 +43,10 @@ struct window {
 
 /* What a window takes in. */
 struct window_limits {
-	uint64_t live_len;   /* raw bytes, about */
-	uint64_t last_frame; /* newer frames stay as they are */
-	uint32_t done_len;   /* so do longer ones: they were optimised */
+	uint64_t live_len;        /* raw bytes, about */
+	uint64_t last_frame;      /* newer frames stay as they are */
+	uint32_t done_len;        /* so do longer ones: they were optimised */
+	const struct idmap *vain; /* and these; NULL: none */
 };
 
 void window_init(struct window *w);
@@ -76,6 +78,13 @@ uint64_t window_share(const struct window *w, size_t chunk);
 /* The chunk lies elsewhere now. Returns what that has freed: bytes of the log, 0
  * as long as its frame has other live chunks. */
 uint64_t window_moved(struct window *w, size_t chunk);
+
+/* The chunk was tried, and stays. */
+void window_stays(struct window *w, size_t chunk);
+
+/* Adds the frames that were tried as a whole and of which nothing moves, while
+ * there is room for `max`. -ENOMEM. */
+int window_note_vain(const struct window *w, size_t max, struct idmap *vain);
 
 /*
  * Leaves nothing but the chunks that have to move for a frame to go of which

@@ -38,6 +38,7 @@ START_TEST(has_defaults)
 	ck_assert(o.volume.kernel_times);
 	ck_assert_uint_eq(o.volume.store.cache_len, 0);
 	ck_assert_int_eq(o.volume.store.effort, EFFORT_BALANCED);
+	ck_assert_uint_eq(o.volume.store.cold_seconds, 600);
 	ck_assert_str_eq(o.passed, "");
 }
 END_TEST
@@ -45,14 +46,16 @@ END_TEST
 START_TEST(takes_our_own)
 {
 	struct mount_options o = parsed("cache=64M,dirty=1g,workers=3,commit=9,"
-					"effort=small");
+					"effort=small,optimize=30");
 
 	ck_assert_uint_eq(o.volume.store.cache_len, 64 * MIB);
 	ck_assert_uint_eq(o.volume.dirty_len, 1024 * MIB);
 	ck_assert_uint_eq(o.volume.store.n_workers, 3);
 	ck_assert_uint_eq(o.volume.store.commit_seconds, 9);
 	ck_assert_int_eq(o.volume.store.effort, EFFORT_SMALL);
-	o = parsed("effort=off,cachesize=2097152,cache=3M");
+	ck_assert_uint_eq(o.volume.store.cold_seconds, 30);
+	o = parsed("effort=off,cachesize=2097152,cache=3M,optimize=off");
+	ck_assert_uint_eq(o.volume.store.cold_seconds, 0);
 	ck_assert_int_eq(o.volume.store.effort, EFFORT_STORE);
 	ck_assert_uint_eq(o.volume.store.cache_len, 3 * MIB);
 }
@@ -117,6 +120,9 @@ START_TEST(names_what_it_refuses)
 	refused("commit=0", "'commit': needs seconds");
 	refused("commit=3601", "'commit'");
 	refused("effort=most", "'effort': needs off, fastest");
+	refused("optimize=0", "'optimize': needs off, or seconds");
+	refused("optimize=on", "'optimize'");
+	refused("optimize", "'optimize'");
 	refused("ro=1", "'ro': takes no value");
 	refused("allow_other=1", "'allow_other': takes no value");
 	refused("=", "");

@@ -56,6 +56,26 @@ START_TEST(sees_who_has_to_lose_suid)
 }
 END_TEST
 
+/* What comes by itself, or from who looks at all mounts, is no use. */
+START_TEST(tells_use_from_looks)
+{
+	static const uint32_t looks[] = { FUSE_FORGET, FUSE_BATCH_FORGET,
+					  FUSE_INTERRUPT, FUSE_STATFS };
+	struct request r = request_of(FUSE_READ);
+	size_t i;
+
+	ck_assert(wire_is_use(&r, sizeof(r)));
+	ck_assert(wire_is_use(&r, sizeof(r.header)));
+	ck_assert(!wire_is_use(&r, sizeof(r.header) - 1));
+	r = request_of(FUSE_LOOKUP);
+	ck_assert(wire_is_use(&r, sizeof(r)));
+	for (i = 0; i < sizeof(looks) / sizeof(looks[0]); i++) {
+		r = request_of(looks[i]);
+		ck_assert(!wire_is_use(&r, sizeof(r)));
+	}
+}
+END_TEST
+
 /* An answer to the request 42, patched if it is the one to patch. */
 static bool patched(const struct wire *wire, int32_t error,
 		    struct fuse_init_out *out)
@@ -99,6 +119,7 @@ Suite *suite_wire(void)
 {
 	const TTest *const tests[] = {
 		sees_who_has_to_lose_suid,
+		tells_use_from_looks,
 		adds_what_is_offered,
 	};
 

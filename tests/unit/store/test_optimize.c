@@ -7,6 +7,7 @@
 
 #include "lib/rng.h"
 #include "lib/suite.h"
+#include "store/maintain.h"
 #include "store/optimize.h"
 #include "store/state.h"
 #include "unit/store/fixture.h"
@@ -291,6 +292,49 @@ START_TEST(not_in_a_store_to_read)
 }
 END_TEST
 
+static void stop_soon(void *ctx, const struct optimized *so_far)
+{
+	if (so_far->work.raw_len > 0)
+		atomic_store((atomic_bool *)ctx, true);
+}
+
+/* Of a window that was stopped, as far as it got. */
+START_TEST(what_stays_is_not_tried_again)
+{
+	atomic_bool stop = false;
+	struct optimize_options options = quick;
+	struct optimize_turn turn = { .len = UINT64_MAX };
+	struct optimized first;
+	struct optimized second;
+
+	begin();
+	options.frame_len = (size_t)4 * LEN;
+	options.min_speed = UINT64_MAX;
+	options.stop = &stop;
+	options.tell = stop_soon;
+	options.ctx = &stop;
+	turn.walk = (struct optimize_walk){
+		.s = f.toy.store,
+		.stop = &stop,
+		.last = UINT64_MAX,
+	};
+	maintain_enter(f.toy.store);
+	ck_assert_int_eq(optimize_window(&options, &turn, &first), -ECANCELED);
+	ck_assert_uint_gt(first.work.raw_len, 0);
+	ck_assert_uint_lt(first.work.raw_len, N_KEYS * LEN);
+	atomic_store(&stop, false);
+	options.tell = NULL;
+	turn.walk.after = 0;
+	ck_ok(optimize_window(&options, &turn, &second));
+	maintain_leave(f.toy.store);
+	ck_assert_uint_eq(first.work.raw_len + second.work.raw_len,
+			  N_KEYS * LEN);
+	idmap_release(&turn.vain);
+	expect_all();
+	fixture_end(&f);
+}
+END_TEST
+
 static atomic_bool writing;
 
 /* Keys come, go and change their bytes while others move. */
@@ -346,6 +390,7 @@ Suite *suite_optimize(void)
 	tcase_add_test(c, an_estimate_changes_nothing);
 	tcase_add_test(c, an_empty_store);
 	tcase_add_test(c, not_in_a_store_to_read);
+	tcase_add_test(c, what_stays_is_not_tried_again);
 	tcase_add_test(c, others_write_meanwhile);
 	suite_add_tcase(s, c);
 	return s;
