@@ -91,19 +91,37 @@ run_check()
 	return "$status"
 }
 
-# run_integration DIR: the tests on real mounts with the program of DIR; their
-# last line has to be "N passed, 0 failed", N not 0.
+# run_on_mounts DIR NAME COMMAND...: a script of tests on real mounts with the
+# program of DIR; its last line has to be "N passed, 0 failed", N not 0. Prints
+# that line at last, and what else it says before; both go to DIR/NAME.log.
+run_on_mounts()
+{
+	local log=$1/$2.log status=0 passed failed
+	local -x SIGMAFS=$1/sigmafs
+	shift 2
+
+	timeout 1500 "$@" | tee "$log" || status=1
+	read -r passed failed < <(count_tests <(tail -n 1 "$log"))
+	((passed > 0 && failed == 0)) || status=1
+	((status == 0 || failed > 0)) || failed=1
+	((status == 0)) || printf '%d passed, %d failed\n' "$passed" "$failed"
+	return "$status"
+}
+
+# run_integration DIR: what is tried on real mounts, with the program of DIR:
+# the integration tests, and the conformance suite, which make check has built.
 run_integration()
 {
 	local dir=$1 status=0 passed failed
 
-	SIGMAFS=$dir/sigmafs timeout 1500 "$top/tests/integration/run" |
-		tee "$dir/integration.log" || status=1
+	run_on_mounts "$dir" integration "$top/tests/integration/run" ||
+		status=1
+	run_on_mounts "$dir" posix "$top/tests/posix/run" \
+		"$dir/tests/posix/posix" || status=1
 	read -r passed failed < <(count_tests \
-		<(tail -n 1 "$dir/integration.log"))
-	((passed > 0 && failed == 0)) || status=1
+		<(tail -n 1 "$dir/integration.log") <(tail -n 1 "$dir/posix.log"))
 	((status == 0 || failed > 0)) || failed=1
-	((status == 0)) || printf '%d passed, %d failed\n' "$passed" "$failed"
+	printf '%d passed, %d failed\n' "$passed" "$failed"
 	return "$status"
 }
 
