@@ -13,7 +13,11 @@ uint64_t clock_mono_ns(void);
 /* CPU time that the calling thread has used. */
 uint64_t clock_thread_ns(void);
 
-/* Since 1970, negative before. For time stamps. */
+/* Since 1970, negative before. */
 int64_t clock_real_ns(void);
+
+/* The same by the clock with which the kernel stamps files: that of its last
+ * tick, some ms behind. What is stamped here and there stays in order. */
+int64_t clock_stamp_ns(void);
 
 #endif

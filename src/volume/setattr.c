@@ -46,7 +46,8 @@ static int check_set(unsigned mask, const struct volume_attr *attr)
 static void set_times(struct volume_attr *attr, unsigned mask,
 		      const struct volume_attr *to)
 {
-	struct volume_time now = volume_now();
+	/* Whoever says when the change was has one moment for all of it. */
+	struct volume_time now = mask & SET_CTIME ? to->ctime : volume_now();
 
 	if (mask & SET_ATIME)
 		attr->atime = to->atime;
@@ -56,7 +57,7 @@ static void set_times(struct volume_attr *attr, unsigned mask,
 		attr->mtime = to->mtime;
 	if (mask & SET_MTIME_NOW)
 		attr->mtime = now;
-	attr->ctime = mask & SET_CTIME ? to->ctime : now;
+	attr->ctime = now;
 }
 
 /* What a write or a change of owner takes away from a program. */

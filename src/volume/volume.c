@@ -24,7 +24,7 @@
 struct volume_time volume_now(void)
 {
 	const int64_t second = 1000000000;
-	int64_t now = clock_real_ns();
+	int64_t now = clock_stamp_ns();
 	int64_t nsec = now % second;
 
 	if (nsec < 0)

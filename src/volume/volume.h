@@ -159,7 +159,8 @@ enum volume_set {
 		1 << 9, /* clear suid, sgid of executables, capabilities */
 };
 
-/* Sets what `mask` names from `attr`; ctime becomes now unless SET_CTIME. */
+/* Sets what `mask` names from `attr`; ctime becomes now. With SET_CTIME, now is
+ * attr's ctime. */
 int volume_setattr(struct volume *v, uint64_t ino, unsigned mask,
 		   const struct volume_attr *attr, struct volume_attr *ret);
 

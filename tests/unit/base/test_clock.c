@@ -36,11 +36,27 @@ START_TEST(real_time_agrees_with_time)
 }
 END_TEST
 
+/* Never ahead of the other one, and behind by ticks, not by seconds. */
+START_TEST(stamps_are_those_of_the_last_tick)
+{
+	unsigned i;
+
+	for (i = 0; i < 10000; i++) {
+		int64_t stamp = clock_stamp_ns();
+		int64_t now = clock_real_ns();
+
+		ck_assert_int_le(stamp, now);
+		ck_assert_int_lt(now - stamp, 1000000000);
+	}
+}
+END_TEST
+
 Suite *suite_clock(void)
 {
 	const TTest *const tests[] = {
 		monotonic_never_goes_back,
 		real_time_agrees_with_time,
+		stamps_are_those_of_the_last_tick,
 	};
 
 	return suite_of("base/clock", tests, ARRAY_LEN(tests), 5);

@@ -205,7 +205,7 @@ int try_rmdir(struct fixture *f, uint64_t parent, const char *name)
 int try_rename(struct fixture *f, struct volume_place from,
 	       struct volume_place to, unsigned flags)
 {
-	return volume_rename(f->v, &from, &to, flags);
+	return volume_rename(f->v, &from, &to, flags, NULL);
 }
 
 int try_lookup(struct fixture *f, uint64_t parent, const char *name)
@@ -243,9 +243,9 @@ uint32_t links_of(struct fixture *f, uint64_t ino)
 
 void tick_clock(void)
 {
-	int64_t start = clock_real_ns();
+	int64_t start = clock_stamp_ns();
 
-	while (clock_real_ns() <= start)
+	while (clock_stamp_ns() <= start)
 		;
 }
 

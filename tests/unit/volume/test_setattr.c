@@ -95,6 +95,8 @@ START_TEST(times)
 	ck_assert(is_after(to.mtime, now.mtime));
 	to.mtime.nsec = 1000000000;
 	ck_rc(volume_setattr(f.v, ino, SET_MTIME, &to, &now), -EINVAL);
+	now = set(&f, ino, SET_ATIME_NOW | SET_CTIME, &to);
+	ck_assert(is_same(now.atime, to.ctime));
 	ck_rc(volume_setattr(f.v, ino, SET_CTIME | SET_MODE, &to, &now), 0);
 	fixture_release(&f);
 }
