@@ -68,12 +68,22 @@ static void file_put(fuse_req_t req, fuse_ino_t ino, const char *buf,
 		refusals_note(bridge->refusals, ino, rc);
 }
 
+/*
+ * After it the number of blocks is known, and the kernel, which takes its own
+ * for good as long as the file is open, has to ask for it again. Attributes alone
+ * are forgotten without any lock that a request holds.
+ */
 static void file_sync(fuse_req_t req, fuse_ino_t ino, int datasync,
 		      struct fuse_file_info *fi)
 {
+	int rc = file_fsync(volume_of(req), ino);
+
 	(void)datasync;
 	(void)fi;
-	answer_inode_status(req, file_fsync(volume_of(req), ino));
+	if (rc == 0)
+		(void)fuse_lowlevel_notify_inval_inode(bridge_of(req)->se, ino,
+						       -1, 0);
+	answer_inode_status(req, rc);
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as libfuse calls it */
