@@ -88,16 +88,40 @@ static ssize_t drop_trusted(char *buf, ssize_t len)
 	return kept;
 }
 
-static void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
+/* The names that an ordinary user may see. Those that come while it looks may be
+ * too many for `size`, which is then told. */
+static void list_visible(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	ssize_t len = volume_listxattr(volume_of(req), ino, NULL, 0);
+	AUTO_FREE char *buf = len > 0 ? malloc((size_t)len) : NULL;
+
+	if (len > 0)
+		len = buf ? volume_listxattr(volume_of(req), ino, buf,
+					     (size_t)len)
+			  : -ENOMEM;
+	if (len > 0)
+		len = drop_trusted(buf, len);
+	if (len > 0 && size > 0 && (size_t)len > size)
+		len = -ERANGE;
+	answer_value(req, len, buf, size);
+}
+
+static void list_all(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
 	AUTO_FREE char *buf = size > 0 ? malloc(size) : NULL;
 	ssize_t len = -ENOMEM;
 
 	if (size == 0 || buf)
 		len = volume_listxattr(volume_of(req), ino, buf, size);
-	if (len > 0 && size > 0 && fuse_req_ctx(req)->uid != 0)
-		len = drop_trusted(buf, len);
 	answer_value(req, len, buf, size);
+}
+
+static void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	if (fuse_req_ctx(req)->uid == 0)
+		list_all(req, ino, size);
+	else
+		list_visible(req, ino, size);
 }
 
 static void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
