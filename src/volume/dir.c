@@ -174,6 +174,7 @@ static int find_ino(struct volume *v, uint64_t parent, struct span name,
 static int lookup_indexed(struct volume *v, uint64_t parent, struct span name,
 			  struct volume_attr *ret)
 {
+	struct volume_attr attr;
 	struct inode *inode;
 	uint64_t ino;
 	int rc = find_ino(v, parent, name, &ino);
@@ -184,9 +185,11 @@ static int lookup_indexed(struct volume *v, uint64_t parent, struct span name,
 				    : dir_get_child(v, parent, ino, &inode);
 	if (rc)
 		return rc;
-	rc = inode_count(v, ino);
+	inode_attr(inode, &attr);
+	/* A number without a name, asked for by an old file handle. */
+	rc = attr.nlink == 0 ? -ENOENT : inode_count(v, ino);
 	if (!rc)
-		inode_attr(inode, ret);
+		*ret = attr;
 	inode_put_indexed(v, inode);
 	return rc;
 }

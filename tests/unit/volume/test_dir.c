@@ -318,6 +318,8 @@ START_TEST(a_removed_directory_takes_nothing)
 	ck_rc(try_make(&f, attr.ino, "a", S_IFREG), -ENOENT);
 	ck_rc(try_link(&f, file, attr.ino, "a"), -ENOENT);
 	ck_rc(try_rename(&f, at(ROOT, "file"), at(attr.ino, "a"), 0), -ENOENT);
+	/* By a file handle it is not to be had again. */
+	ck_rc(try_lookup(&f, attr.ino, "."), -ENOENT);
 	volume_forget(f.v, attr.ino, 1);
 	ck_rc(volume_getattr(f.v, attr.ino, &attr), -ENOENT);
 	fixture_release(&f);
