@@ -257,7 +257,11 @@ static void node_rename(fuse_req_t req, fuse_ino_t parent, const char *name,
 	const struct volume_place from = { parent, name_of(name) };
 	const struct volume_place to = { new_parent, name_of(new_name) };
 
-	answer_status(req, volume_rename(volume_of(req), &from, &to, flags));
+	/* As overlayfs knows it: device 0:0, for nobody to open. */
+	const struct volume_new whiteout = new_of(req, S_IFCHR);
+
+	answer_status(req, volume_rename(volume_of(req), &from, &to, flags,
+					 &whiteout));
 }
 
 /* ---- the whole ------------------------------------------------------------ */

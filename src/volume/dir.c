@@ -16,8 +16,7 @@
 #include <sys/stat.h>
 
 enum {
-	DIR_SIZE = 4096,   /* as ext4 shows a small one */
-	DIR_ADD_LEN = 512, /* what a name and an inode take in log and index */
+	DIR_SIZE = 4096, /* as ext4 shows a small one */
 };
 
 /* ---- shared ------------------------------------------------------------------- */
@@ -271,6 +270,18 @@ static void first_image(const struct volume_new *what,
 	attr->ctime = attr->btime;
 }
 
+int dir_new_inode(struct volume *v, struct inode *dir, uint64_t ino,
+		  const struct volume_new *what, struct inode **ret)
+{
+	struct volume_attr dir_attr;
+	struct inode_image image;
+
+	inode_attr(dir, &dir_attr);
+	first_image(what, &dir_attr, &image);
+	image.policy = policy_xattr_inherited(dir, image.attr.mode);
+	return inode_new(v, ino, &image, ret);
+}
+
 /* What an operation that adds a name works with. */
 struct adding {
 	struct volume *v;
@@ -318,24 +329,23 @@ static int make_in(struct adding *a, const struct volume_new *what,
 		   struct volume_attr *ret)
 {
 	uint64_t ino = store_next_id(a->v->store, STORE_ID_INODE);
-	struct inode_image image;
+	struct volume_attr attr;
 	struct inode *inode;
 	int rc;
 
-	first_image(what, &a->dir_attr, &image);
-	image.policy = policy_xattr_inherited(a->dir, image.attr.mode);
-	if (S_ISDIR(image.attr.mode) && a->dir_attr.nlink >= VOLUME_LINK_MAX)
+	if (S_ISDIR(what->mode) && a->dir_attr.nlink >= VOLUME_LINK_MAX)
 		return -EMLINK;
 	a->entry.ino = ino;
-	a->entry.type = (uint8_t)(image.attr.mode >> 12);
 	rc = inode_count(a->v, ino);
 	if (rc)
 		return rc;
-	rc = inode_new(a->v, ino, &image, &inode);
+	rc = dir_new_inode(a->v, a->dir, ino, what, &inode);
 	if (!rc) {
-		rc = log_new(a, what, image.attr.mode);
+		inode_attr(inode, &attr);
+		a->entry.type = (uint8_t)(attr.mode >> 12);
+		rc = log_new(a, what, attr.mode);
 		if (!rc)
-			inode_attr(inode, ret);
+			*ret = attr;
 		inode_put_indexed(a->v, inode);
 	}
 	if (rc)

@@ -8,6 +8,8 @@
 #include "volume/dirent.h"
 #include "volume/inodes.h"
 
+enum { DIR_ADD_LEN = 512 /* what a name and an inode take in log and index */ };
+
 /* 0, -ENOENT (empty), -ENAMETOOLONG, -EINVAL ('/' or NUL). "." and ".." pass. */
 int dir_check_name(struct span name);
 
@@ -30,6 +32,11 @@ uint64_t dir_parent(struct inode *dir);
  * none. */
 int dir_get_child(struct volume *v, uint64_t dir, uint64_t ino,
 		  struct inode **ret);
+
+/* In a transaction: makes the inode `ino` for a name in `dir`, and pins it.
+ * -ENOMEM. */
+int dir_new_inode(struct volume *v, struct inode *dir, uint64_t ino,
+		  const struct volume_new *what, struct inode **ret);
 
 /* In a transaction: an entry of `dir` came or went, and `links` of its
  * subdirectories. */

@@ -6,6 +6,7 @@
  * under INDEX; then the names are logged, and the inodes changed. Before that,
  * without INDEX, the source's data is logged when a name is about to be replaced:
  * so that after a crash the name holds the old data or the new, never nothing.
+ * A whiteout, which overlayfs wants where the old name was, is made with it.
  */
 #ifndef _GNU_SOURCE
 # define _GNU_SOURCE
@@ -40,6 +41,7 @@ struct renaming {
 	struct end to;
 	bool exchange;
 	bool no_replace;
+	const struct volume_new *whiteout; /* NULL: the old name goes */
 };
 
 static void release_end(struct volume *v, struct end *end)
@@ -224,13 +226,32 @@ static int exchange(struct renaming *r)
 	return 0;
 }
 
+/* The old name goes, or means a whiteout. */
+static int leave(struct renaming *r)
+{
+	const uint64_t ino = store_next_id(r->v->store, STORE_ID_INODE);
+	struct end what = { 0 };
+	int rc;
+
+	if (!r->whiteout)
+		return dirent_del(r->v, r->from.dir->ino, r->from.place.cookie);
+	rc = dir_new_inode(r->v, r->from.dir, ino, r->whiteout, &what.inode);
+	if (rc)
+		return rc;
+	inode_attr(what.inode, &what.attr);
+	rc = point(r, &r->from, &what);
+	inode_put_indexed(r->v, what.inode);
+	return rc;
+}
+
 static int move(struct renaming *r)
 {
 	int gained = (int)r->from.is_dir - (int)(r->to.inode && r->to.is_dir);
-	int rc = point(r, &r->to, &r->from);
+	/* What can fail without harm comes first. */
+	int rc = leave(r);
 
 	if (!rc)
-		rc = dirent_del(r->v, r->from.dir->ino, r->from.place.cookie);
+		rc = point(r, &r->to, &r->from);
 	if (rc)
 		return rc;
 	settle(r, &r->from, r->to.dir);
@@ -312,17 +333,24 @@ static int check_names(const struct volume_place *from,
 }
 
 int volume_rename(struct volume *v, const struct volume_place *from,
-		  const struct volume_place *to, unsigned flags)
+		  const struct volume_place *to, unsigned flags,
+		  const struct volume_new *whiteout)
 {
+	const unsigned known =
+		RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT;
 	struct renaming r = { .v = v,
 			      .exchange = flags & RENAME_EXCHANGE,
 			      .no_replace = flags & RENAME_NOREPLACE };
 	int rc;
 
-	if ((flags & ~(unsigned)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
-	    (r.exchange && r.no_replace))
+	if (flags & RENAME_WHITEOUT)
+		r.whiteout = whiteout;
+	if ((flags & ~known) || (r.exchange && (r.no_replace || r.whiteout)) ||
+	    ((flags & RENAME_WHITEOUT) && !whiteout))
 		return -EINVAL;
 	rc = check_names(from, to, flags);
+	if (!rc && r.whiteout)
+		rc = store_reserve(v->store, DIR_ADD_LEN);
 	if (!rc && !r.no_replace)
 		rc = flush_source(v, from, to);
 	if (!rc)

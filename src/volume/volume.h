@@ -110,9 +110,12 @@ struct volume_place {
 	struct span name;
 };
 
-/* `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE; others -EINVAL. */
+/* `flags`: RENAME_NOREPLACE, RENAME_EXCHANGE, and RENAME_WHITEOUT, which makes
+ * `whiteout` in place of the old name; others -EINVAL. `whiteout` may be NULL
+ * without that flag. */
 int volume_rename(struct volume *v, const struct volume_place *from,
-		  const struct volume_place *to, unsigned flags);
+		  const struct volume_place *to, unsigned flags,
+		  const struct volume_new *whiteout);
 
 /* Copies the target, without NUL; returns its length, at most `cap`. */
 ssize_t volume_readlink(struct volume *v, uint64_t ino, char *buf, size_t cap);

@@ -152,7 +152,7 @@ static int exec_rename(struct drive *d, const struct op *op)
 	struct volume_place to = { .parent = ino_of(d, op->b),
 				   .name = text_span(op->to_name) };
 
-	return volume_rename(d->v, &from, &to, (unsigned)op->flags);
+	return volume_rename(d->v, &from, &to, (unsigned)op->flags, NULL);
 }
 
 static int exec_write(struct drive *d, const struct op *op)

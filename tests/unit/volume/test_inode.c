@@ -391,7 +391,7 @@ static void step(struct thread *t, struct rng *r)
 		(void)volume_unlink(v, t->dir, from.name);
 		break;
 	case 4:
-		(void)volume_rename(v, &from, &to, 0);
+		(void)volume_rename(v, &from, &to, 0, NULL);
 		break;
 	case 5:
 		if (volume_lookup(v, t->dir, from.name, &attr) == 0) {

@@ -10,6 +10,7 @@
 #include "volume/file.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #define ROOT VOLUME_ROOT
 
@@ -51,6 +52,41 @@ START_TEST(over_a_file)
 	ck_assert_uint_eq(links_of(&f, b.ino), 0);
 	volume_forget(f.v, b.ino, 1);
 	ck_rc(volume_getattr(f.v, b.ino, &b), -ENOENT);
+	fixture_release(&f);
+}
+END_TEST
+
+/* A device comes where the name was, over nothing and over another file. */
+START_TEST(leaves_a_whiteout)
+{
+	const struct volume_new device = { .mode = S_IFCHR, .uid = 5 };
+	const struct volume_place a = at(ROOT, "a");
+	const struct volume_place b = at(ROOT, "b");
+	const struct volume_place c = at(ROOT, "c");
+	struct volume_attr attr;
+	struct fixture f;
+	uint64_t file;
+
+	fixture_init(&f);
+	file = make_file(&f, ROOT, "a");
+	(void)make_file(&f, ROOT, "b");
+	ck_rc(volume_rename(f.v, &a, &c, RENAME_WHITEOUT | RENAME_EXCHANGE,
+			    &device),
+	      -EINVAL);
+	ck_ok(volume_rename(f.v, &a, &c, RENAME_WHITEOUT, &device));
+	ck_ok(volume_rename(f.v, &c, &b, RENAME_WHITEOUT, &device));
+	fixture_reopen(&f);
+	ck_assert_uint_eq(ino_of(&f, ROOT, "b"), file);
+	ck_assert_uint_eq(links_of(&f, file), 1);
+	ck_assert_uint_ne(ino_of(&f, ROOT, "a"), ino_of(&f, ROOT, "c"));
+	attr = attr_of(&f, ino_of(&f, ROOT, "c"));
+	ck_assert_uint_eq(attr.mode, S_IFCHR);
+	ck_assert_uint_eq(attr.rdev, 0);
+	ck_assert_uint_eq(attr.uid, 5);
+	ck_assert_uint_eq(attr.nlink, 1);
+	/* Without the flag the node is not looked at. */
+	ck_ok(volume_rename(f.v, &b, &c, 0, &device));
+	ck_assert_uint_eq(ino_of(&f, ROOT, "b"), 0);
 	fixture_release(&f);
 }
 END_TEST
@@ -275,9 +311,16 @@ END_TEST
 Suite *suite_rename(void)
 {
 	const TTest *const tests[] = {
-		files,       over_a_file,     over_one_of_two_names,
-		directories, what_is_refused, noreplace,
-		exchange,    times,           replacing_keeps_the_new_data,
+		files,
+		over_a_file,
+		leaves_a_whiteout,
+		over_one_of_two_names,
+		directories,
+		what_is_refused,
+		noreplace,
+		exchange,
+		times,
+		replacing_keeps_the_new_data,
 	};
 
 	return suite_of("volume/rename", tests, ARRAY_LEN(tests), 60);
