@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
+/* clang-format off */
 const struct tap_family families[] = {
 	{ "path", path_cases },
 	{ "name", name_cases },
@@ -11,5 +12,19 @@ const struct tap_family families[] = {
 	{ "link", link_cases },
 	{ "symlink", symlink_cases },
 	{ "rename", rename_cases },
+	{ "open", open_cases },
+	{ "change", change_cases },
+	{ "time", time_cases },
+	{ "perm", perm_cases },
+	{ "xattr", xattr_cases },
+	{ "data", data_cases },
+	{ "copy", copy_cases },
+	{ "space", space_cases },
+	{ "mmap", mmap_cases },
+	{ "readdir", readdir_cases },
+	{ "lock", lock_cases },
+	{ "special", special_cases },
+	{ "handle", handle_cases },
 	{ NULL, NULL },
 };
+/* clang-format on */
