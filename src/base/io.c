@@ -17,6 +17,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* The value of a system call: itself, or the negative errno. */
@@ -190,6 +191,44 @@ int io_allocate(int fd, uint64_t off, uint64_t len)
 void io_will_need(int fd, uint64_t off, uint64_t len)
 {
 	(void)posix_fadvise(fd, (off_t)off, (off_t)len, POSIX_FADV_WILLNEED);
+}
+
+ssize_t io_pread_direct(int fd, void *buf, size_t len, uint64_t off)
+{
+	ssize_t n;
+
+	do {
+		n = pread(fd, buf, len, (off_t)off);
+	} while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* cachestat(2), which Linux has since 6.5; what libc may not know of it. */
+#ifndef SYS_cachestat
+# define SYS_cachestat 451
+#endif
+
+struct cachestat_range {
+	uint64_t off;
+	uint64_t len;
+};
+
+struct cachestat {
+	uint64_t n_cached;
+	uint64_t n_dirty;
+	uint64_t n_writeback;
+	uint64_t n_evicted;
+	uint64_t n_recently_evicted;
+};
+
+bool io_is_cached(int fd, uint64_t off, uint64_t len)
+{
+	struct cachestat_range range = { off, len };
+	struct cachestat found;
+
+	if (syscall(SYS_cachestat, fd, &range, &found, 0U) < 0)
+		return true;
+	return found.n_cached > len / IO_PAGE_LEN / 2;
 }
 
 void io_write_behind(int fd, uint64_t off, uint64_t len)

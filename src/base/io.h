@@ -49,6 +49,27 @@ int io_allocate(int fd, uint64_t off, uint64_t len);
 void io_will_need(int fd, uint64_t off, uint64_t len);
 void io_random_reads(int fd);
 
+/*
+ * Reads past the system's memory, with a descriptor that was opened with O_DIRECT:
+ * `buf`, `len` and `off` are multiples of IO_PAGE_LEN. Fewer bytes: the end of the
+ * file, or a reason to read them in the common way.
+ */
+enum { IO_PAGE_LEN = 4096 };
+ssize_t io_pread_direct(int fd, void *buf, size_t len, uint64_t off);
+
+static inline uint64_t io_page_down(uint64_t off)
+{
+	return off & ~(uint64_t)(IO_PAGE_LEN - 1);
+}
+
+static inline uint64_t io_page_up(uint64_t off)
+{
+	return io_page_down(off + IO_PAGE_LEN - 1);
+}
+
+/* Whether the system has more than half of these bytes in memory, or cannot tell. */
+bool io_is_cached(int fd, uint64_t off, uint64_t len);
+
 /* A hint that cannot fail: begins to write the whole pages of this range to the
  * disk. Makes nothing durable. May wait for a busy disk's queue. */
 void io_write_behind(int fd, uint64_t off, uint64_t len);

@@ -31,13 +31,29 @@ enum { REMEMBER_BATCH = 64 };
 /* In the cache's key of a chunk that was decoded alone; no frame has it. */
 #define ALONE ((uint64_t)1 << 63)
 
+/* Whether `bytes` are the record that belongs at a place. */
+static int check_record(struct span bytes, const struct frame_place *place,
+			const struct segment *seg)
+{
+	struct record rec;
+	int rc = record_parse_header(bytes, seg->header.secret, &rec);
+
+	if (rc < 0)
+		return rc;
+	if (rec.type != RECORD_FRAME || rec.seq != place->frame ||
+	    rec.payload_len != place->payload_len)
+		return -EUCLEAN;
+	return record_verify(
+		&rec,
+		span_of(bytes.ptr + RECORD_HEADER_LEN, place->payload_len),
+		seg->header.secret);
+}
+
 /* The record at a place, whole and verified, in x->payload. */
 static int read_record(struct context *x, const struct frame_place *place,
 		       const struct segment *seg)
 {
-	size_t len = RECORD_HEADER_LEN + place->payload_len;
-	struct span payload;
-	struct record rec;
+	size_t len = frame_place_len(place);
 	int rc;
 
 	buffer_clear(&x->payload);
@@ -47,16 +63,7 @@ static int read_record(struct context *x, const struct frame_place *place,
 	if (rc < 0)
 		return rc;
 	x->payload.len = len;
-	rc = record_parse_header(buffer_span(&x->payload), seg->header.secret,
-				 &rec);
-	if (rc < 0)
-		return rc;
-	if (rec.type != RECORD_FRAME || rec.seq != place->frame ||
-	    rec.payload_len != place->payload_len)
-		return -EUCLEAN;
-	payload = span_of(x->payload.data + RECORD_HEADER_LEN,
-			  place->payload_len);
-	return record_verify(&rec, payload, seg->header.secret);
+	return check_record(buffer_span(&x->payload), place, seg);
 }
 
 /* The frame's table, as the cache keeps it. */
@@ -122,8 +129,7 @@ static int fetch(struct store *s, struct context *x,
 	if (s->log) {
 		/* It may be in a buffer still, even the segment's file. */
 		rc = log_written(s->log, place->segment,
-				 place->off + RECORD_HEADER_LEN +
-					 place->payload_len);
+				 place->off + frame_place_len(place));
 		if (rc < 0)
 			return rc;
 	}
@@ -204,7 +210,9 @@ struct load {
 	struct bank_memory at;
 	uint64_t chunk; /* only this one; 0: the whole frame */
 	bool leaf;
-	bool remember; /* the bank may be told */
+	bool remember;           /* the bank may be told */
+	struct context *context; /* NULL: any */
+	struct span payload;     /* verified; NULL: to be read */
 };
 
 /* Lets the bank know where the chunks of the frame are. */
@@ -237,18 +245,34 @@ static int check_leaf(const struct frame_view *f)
 	return rc > 0 ? -ELOOP : rc;
 }
 
+/* The payload of the frame's record, verified. */
+static int find_payload(const struct load *l, struct context *x,
+			struct span *ret)
+{
+	int rc;
+
+	if (l->payload.ptr) {
+		*ret = l->payload;
+		return 0;
+	}
+	rc = fetch(l->s, x, &l->at.place);
+	if (rc == 0)
+		*ret = span_of(x->payload.data + RECORD_HEADER_LEN,
+			       x->payload.len - RECORD_HEADER_LEN);
+	return rc;
+}
+
 static int load_with(const struct load *l, struct context *x,
 		     struct cached *fill)
 {
 	struct job j = { .s = l->s, .x = x };
 	struct spot spot = { .off = 0 };
+	struct span payload = { NULL, 0 };
 	struct bases bases;
-	int rc = fetch(l->s, x, &l->at.place);
+	int rc = find_payload(l, x, &payload);
 
 	if (rc == 0)
-		rc = frame_parse(span_of(x->payload.data + RECORD_HEADER_LEN,
-					 x->payload.len - RECORD_HEADER_LEN),
-				 &j.view);
+		rc = frame_parse(payload, &j.view);
 	if (rc == 0 && l->chunk)
 		rc = find_spot(&j.view, l->chunk, &spot);
 	if (rc == 0 && l->leaf)
@@ -271,13 +295,15 @@ static int load_with(const struct load *l, struct context *x,
 static int load(void *ctx, struct cached *fill)
 {
 	const struct load *l = ctx;
-	struct context *x = context_get(l->s->contexts);
+	struct context *x =
+		l->context ? l->context : context_get(l->s->contexts);
 	int rc;
 
 	if (!x)
 		return -ENOMEM;
 	rc = load_with(l, x, fill);
-	context_put(l->s->contexts, x);
+	if (x != l->context)
+		context_put(l->s->contexts, x);
 	if (rc == -EUCLEAN || rc == -EBADMSG || rc == -EOPNOTSUPP)
 		(void)corrupt("segment %llu @%llu: frame %llu: %s",
 			      (unsigned long long)l->at.place.segment,
@@ -287,7 +313,7 @@ static int load(void *ctx, struct cached *fill)
 	return rc;
 }
 
-static int locate(struct store *s, uint64_t chunk, struct frame_place *ret)
+int chunk_locate(struct store *s, uint64_t chunk, struct frame_place *ret)
 {
 	int rc;
 
@@ -354,6 +380,24 @@ int chunk_get_frame(struct store *s, const struct frame_place *place,
 	return load_cached(&l, place->frame, ret);
 }
 
+void chunk_decode(struct store *s, const struct bank_memory *at,
+		  const struct chunk_record *record)
+{
+	struct load l = {
+		.s = s,
+		.at = *at,
+		.remember = true,
+		.context = record->context,
+		.payload = span_of(record->bytes.ptr + RECORD_HEADER_LEN,
+				   at->place.payload_len),
+	};
+	struct cached *e;
+
+	if (check_record(record->bytes, &at->place, record->segment) == 0 &&
+	    load_cached(&l, at->place.frame, &e) == 0)
+		cache_put(e);
+}
+
 /* How to load the chunk's frame. */
 static int find(struct store *s, uint64_t chunk, struct load *ret)
 {
@@ -362,7 +406,7 @@ static int find(struct store *s, uint64_t chunk, struct load *ret)
 		.at.moment = bank_moment(s->bank),
 		.remember = true,
 	};
-	return locate(s, chunk, &ret->at.place);
+	return chunk_locate(s, chunk, &ret->at.place);
 }
 
 int chunk_get(struct store *s, uint64_t chunk, struct chunk_view *ret)
@@ -450,7 +494,7 @@ int chunk_describe(struct store *s, uint64_t chunk,
 	struct frame_place place = { .frame = 0 };
 	struct chunk_description d = { .frame = 0 };
 	struct context *x;
-	int rc = locate(s, chunk, &place);
+	int rc = chunk_locate(s, chunk, &place);
 
 	if (rc < 0)
 		return rc;
@@ -487,60 +531,4 @@ int chunk_read_frame(struct store *s, struct context *x,
 int chunk_ref(struct store *s, uint64_t chunk, int64_t delta)
 {
 	return bank_ref(s->bank, chunk, delta);
-}
-
-/* ---- reading ahead ------------------------------------------------------- */
-
-struct prefetch {
-	struct work work;
-	struct store *s;
-	uint64_t chunk;
-	unsigned turn; /* store_enter() */
-};
-
-static void prefetch_run(struct work *w, unsigned worker)
-{
-	struct prefetch *p = (struct prefetch *)w;
-	struct chunk_view v = { .cached = NULL };
-
-	(void)worker;
-	if (chunk_get(p->s, p->chunk, &v) == 0)
-		chunk_put(&v);
-	store_leave(p->s, p->turn);
-	free(p);
-}
-
-/* Has the system read the frame while it waits for a worker. */
-static void read_ahead(struct store *s, const struct frame_place *place)
-{
-	struct segment *seg;
-
-	if (segments_get(s->segments, place->segment, &seg) < 0)
-		return;
-	io_will_need(seg->fd, place->off,
-		     RECORD_HEADER_LEN + place->payload_len);
-	segments_put(s->segments, seg);
-}
-
-void chunk_prefetch(struct store *s, uint64_t chunk)
-{
-	struct frame_place place = { .frame = 0 };
-	struct prefetch *p;
-
-	if (locate(s, chunk, &place) != 0 || cache_has(s->cache, place.frame))
-		return;
-	/* The chunks of a frame mostly come one after the other. */
-	if (atomic_exchange(&s->prefetched, place.frame) == place.frame)
-		return;
-	p = malloc(sizeof(*p));
-	if (!p)
-		return;
-	read_ahead(s, &place);
-	*p = (struct prefetch){
-		{ prefetch_run, NULL }, s, chunk, store_enter(s)
-	};
-	if (!workers_try_submit(s->prefetchers, &p->work)) {
-		store_leave(s, p->turn);
-		free(p);
-	}
 }

@@ -13,6 +13,8 @@
 #include "codec/describe.h"
 
 struct store;
+struct segment;
+struct bank_memory;
 struct cached;
 struct context;
 struct frame_place;
@@ -44,9 +46,20 @@ void chunk_put(struct chunk_view *v);
 int chunk_get_frame(struct store *s, const struct frame_place *place,
 		    struct cached **ret);
 
-/* Has a worker decode the chunk's frame, if it is not there and there is room
- * in the queue. Never blocks on anything but a place lookup. */
-void chunk_prefetch(struct store *s, uint64_t chunk);
+/* Where the chunk's frame lies. -EUCLEAN: no such chunk. */
+int chunk_locate(struct store *s, uint64_t chunk, struct frame_place *ret);
+
+/* A frame's record that has been read, but not verified. */
+struct chunk_record {
+	struct span bytes; /* header and payload */
+	const struct segment *segment;
+	struct context *context; /* to decode with; its payload stays */
+};
+
+/* Decodes a frame into the cache, unless it is there or the record is not that of
+ * the place: whoever reads it tries again, and gets to know the error. */
+void chunk_decode(struct store *s, const struct bank_memory *at,
+		  const struct chunk_record *record);
 
 /* Where a chunk lies and how it is encoded. */
 struct chunk_description {

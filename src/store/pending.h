@@ -13,6 +13,7 @@
 #include "base/idmap.h"
 #include "codec/encode.h"
 #include "stream/frame.h"
+#include "stream/record_format.h"
 
 /* Where a frame's record lies, and what it is. */
 struct frame_place {
@@ -21,6 +22,12 @@ struct frame_place {
 	uint64_t off; /* of the record's header */
 	uint32_t payload_len;
 };
+
+/* Bytes of the record, without padding. */
+static inline size_t frame_place_len(const struct frame_place *p)
+{
+	return RECORD_HEADER_LEN + (size_t)p->payload_len;
+}
 
 struct pending_frame {
 	struct frame_place place;

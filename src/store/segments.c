@@ -17,6 +17,9 @@
 
 enum { OPEN_MAX_SEGMENTS = 128 };
 
+/* In the place of a descriptor. */
+enum { DIRECT_UNTRIED = -1, DIRECT_REFUSED = -2 };
+
 struct segments {
 	struct sync_mutex lock;
 	struct idmap open GUARDED_BY(lock); /* number -> struct segment * */
@@ -43,6 +46,10 @@ int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
 
 static void segment_free(struct segment *s)
 {
+	int direct_fd = atomic_load(&s->direct_fd);
+
+	if (direct_fd >= 0)
+		(void)io_close(direct_fd);
 	(void)io_close(s->fd);
 	free(s);
 }
@@ -98,10 +105,12 @@ static struct segment *segment_new(int fd, const struct segment_header *h)
 {
 	struct segment *s = malloc(sizeof(*s));
 
-	if (s)
-		*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
-	else
+	if (!s) {
 		(void)io_close(fd);
+		return NULL;
+	}
+	*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
+	atomic_init(&s->direct_fd, DIRECT_UNTRIED);
 	return s;
 }
 
@@ -218,7 +227,7 @@ static int open_segment(struct segments *t, uint64_t number,
 	rc = read_header(t, fd, number, &header);
 	if (rc < 0)
 		return rc;
-	/* Frames lie here and there, and chunk_prefetch() reads ahead. */
+	/* Frames lie here and there, and ahead.c reads whole runs. */
 	io_random_reads(fd);
 	return adopt(t, steal_fd(&fd), &header, n_removed, ret);
 }
@@ -251,6 +260,35 @@ void segments_ref(struct segments *t, struct segment *s)
 	sync_lock(&t->lock);
 	s->n_refs++;
 	sync_unlock(&t->lock);
+}
+
+/* The descriptor, opened at the first use; of two threads that do so, the later
+ * throws its own away. */
+static int direct_fd_of(struct segments *t, struct segment *s)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	int fd = atomic_load(&s->direct_fd);
+	int opened;
+
+	if (fd != DIRECT_UNTRIED)
+		return fd;
+	segment_name(s->header.number, name);
+	opened = io_open(t->log_fd, name, O_RDONLY | O_DIRECT, 0);
+	if (opened < 0)
+		opened = DIRECT_REFUSED;
+	if (atomic_compare_exchange_strong(&s->direct_fd, &fd, opened))
+		return opened;
+	if (opened >= 0)
+		(void)io_close(opened);
+	return fd;
+}
+
+ssize_t segments_read_past(struct segments *t, struct segment *s, void *dst,
+			   size_t len, uint64_t off)
+{
+	int fd = direct_fd_of(t, s);
+
+	return fd >= 0 ? io_pread_direct(fd, dst, len, off) : -EINVAL;
 }
 
 static int write_header(struct segments *t, int fd,

@@ -11,12 +11,16 @@
 
 #include "store/segment.h"
 
+#include <stdatomic.h>
+#include <sys/types.h>
+
 struct segments;
 
 /* An open segment file; pinned while somebody holds it. */
 struct segment {
 	struct segment_header header; /* immutable */
 	int fd;                       /* immutable */
+	atomic_int direct_fd;         /* the table's; to read past the cache */
 	unsigned n_refs;              /* the table's */
 	bool removed;                 /* the table's: nobody finds it */
 	uint64_t used;                /* the table's */
@@ -30,6 +34,11 @@ void segments_free(struct segments *t);
 /* Opens it for reading, unless it is open already. */
 int segments_get(struct segments *t, uint64_t number, struct segment **ret);
 void segments_put(struct segments *t, struct segment *s);
+
+/* Reads whole pages of a segment that the caller holds past the system's memory, as
+ * io_pread_direct() does. -EINVAL: the filesystem does not. */
+ssize_t segments_read_past(struct segments *t, struct segment *s, void *dst,
+			   size_t len, uint64_t off);
 
 /* One more reference on a segment that the caller holds. */
 void segments_ref(struct segments *t, struct segment *s);

@@ -28,8 +28,8 @@ enum {
 	COMMIT_SECONDS = 5,
 	CACHE_LEN = 64 << 20,
 	BLOCKS_KEEP = 24,
-	PREFETCH_THREADS = 2,
-	PREFETCH_QUEUE = 256,
+	PREFETCH_THREADS = 4, /* some of them wait for the disk */
+	PREFETCH_QUEUE = 64,
 };
 
 /* ---- failing ------------------------------------------------------------- */

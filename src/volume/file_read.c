@@ -11,6 +11,7 @@
 #include "volume/file.h"
 
 #include "base/error.h"
+#include "store/ahead.h"
 #include "store/chunk.h"
 #include "volume/file_data.h"
 #include "volume/volume_impl.h"
@@ -55,8 +56,9 @@ struct reading {
 	bool alone;      /* it reads here and there, few bytes each time */
 	uint64_t ahead;  /* what to read ahead; none when it is 0 */
 	uint64_t ahead_to;
-	uint64_t known; /* where the last of them ends, else `off` */
-	bool loaded;    /* one of them came from the index */
+	bool long_stream; /* it has read AHEAD_MAX so far */
+	uint64_t known;   /* where the last of them ends, else `off` */
+	bool loaded;      /* one of them came from the index */
 };
 
 struct run {
@@ -309,6 +311,7 @@ static void note_reader(struct reading *rd, struct file_data *d)
 		return;
 	rd->ahead = max_u64(rd->end, d->ahead_end);
 	rd->ahead_to = to;
+	rd->long_stream = run >= AHEAD_MAX;
 	d->ahead_end = to;
 }
 
@@ -388,13 +391,13 @@ static int take_moment(struct reading *rd)
 /* ---- read-ahead ---------------------------------------------------------------------- */
 
 /* Has the frames of [off, to) in the leaf decoded. */
-static void prefetch(struct reading *rd, const struct leaf *leaf, uint64_t off,
+static void prefetch(struct ahead *ahead, const struct leaf *leaf, uint64_t off,
 		     uint64_t to)
 {
 	for (size_t i = leaf_search(leaf, off);
 	     i < leaf->n && leaf->extents[i].off < to; i++)
 		if (leaf->extents[i].kind == EXTENT_CHUNK)
-			chunk_prefetch(rd->v->store, leaf->extents[i].chunk);
+			ahead_add(ahead, leaf->extents[i].chunk);
 }
 
 /* The leaf at `off`, behind what is read; NULL: not to be had. */
@@ -422,16 +425,19 @@ static struct leaf *leaf_ahead(struct reading *rd, uint64_t off)
 static void read_ahead(struct reading *rd)
 {
 	const struct leaf *last = rd->leaves[rd->n_leaves - 1];
-	struct leaf *next;
+	struct leaf *next = NULL;
+	struct ahead ahead;
 
-	prefetch(rd, last, rd->ahead, rd->ahead_to);
-	if (last->to >= rd->ahead_to)
-		return;
+	ahead_begin(&ahead, rd->v->store, rd->long_stream);
+	prefetch(&ahead, last, rd->ahead, rd->ahead_to);
 	/* One more is enough: it covers more than we read ahead, mostly. */
-	next = leaf_ahead(rd, max_u64(last->to, rd->ahead));
+	if (last->to < rd->ahead_to)
+		next = leaf_ahead(rd, max_u64(last->to, rd->ahead));
 	if (next)
-		prefetch(rd, next, max_u64(last->to, rd->ahead), rd->ahead_to);
+		prefetch(&ahead, next, max_u64(last->to, rd->ahead),
+			 rd->ahead_to);
 	leaf_put(next);
+	ahead_end(&ahead);
 }
 
 /* ---- the whole ------------------------------------------------------------------------ */

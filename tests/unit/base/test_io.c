@@ -411,12 +411,56 @@ START_TEST(a_new_name_replaces_nothing)
 }
 END_TEST
 
+/* What the system remembers is read from there; it may remember all, but what was
+ * just written is in any case. */
+START_TEST(read_past_the_cache)
+{
+	static uint8_t bytes[3 * IO_PAGE_LEN];
+	uint8_t *got = aligned_alloc(IO_PAGE_LEN, sizeof(bytes));
+	struct tmpdir dir;
+	ssize_t n;
+	int direct;
+	int fd;
+
+	tmpdir_init(&dir);
+	memset(bytes, 7, sizeof(bytes));
+	fd = make_file(&dir, "a");
+	ck_ok(io_pwrite(fd, bytes, sizeof(bytes) - 100, 0));
+	ck_assert(io_is_cached(fd, 0, sizeof(bytes)));
+	ck_ok(io_fsync(fd));
+	direct = io_open(dir.fd, "a", O_RDONLY | O_DIRECT, 0);
+	if (direct < 0) {
+		ck_rc(direct, -EINVAL); /* such filesystems there are */
+	} else {
+		n = io_pread_direct(direct, got, sizeof(bytes), 0);
+		ck_assert_int_eq(n, sizeof(bytes) - 100);
+		ck_assert_mem_eq(got, bytes, sizeof(bytes) - 100);
+		ck_ok(io_close(direct));
+	}
+	ck_ok(io_close(fd));
+	free(got);
+	tmpdir_release(&dir);
+}
+END_TEST
+
+START_TEST(pages_of_offsets)
+{
+	ck_assert_uint_eq(io_page_down(0), 0);
+	ck_assert_uint_eq(io_page_up(0), 0);
+	ck_assert_uint_eq(io_page_down(IO_PAGE_LEN - 1), 0);
+	ck_assert_uint_eq(io_page_up(1), IO_PAGE_LEN);
+	ck_assert_uint_eq(io_page_up(IO_PAGE_LEN), IO_PAGE_LEN);
+}
+END_TEST
+
 Suite *suite_io(void)
 {
 	const TTest *const tests[] = {
 		open_says_why_not,
 		open_follows_no_link,
 		open_waits_for_no_pipe,
+		pages_of_offsets,
+		read_past_the_cache,
 		reads_end_at_the_end,
 		short_file_is_damage,
 		writes_leave_holes_and_grow,

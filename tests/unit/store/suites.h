@@ -7,6 +7,7 @@
 
 #include <check.h>
 
+Suite *suite_ahead(void);
 Suite *suite_bank(void);
 Suite *suite_cache(void);
 Suite *suite_checkpoint(void);

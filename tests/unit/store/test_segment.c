@@ -11,6 +11,8 @@
 #include "lib/tmpdir.h"
 #include "store/segments.h"
 
+#include <stdlib.h>
+
 static const struct segment_header SAMPLE = {
 	.number = 7,
 	.epoch = 3,
@@ -136,6 +138,36 @@ START_TEST(files_are_made_found_and_removed)
 }
 END_TEST
 
+/* A filesystem may refuse; then it says so each time. */
+START_TEST(read_past_the_cache)
+{
+	struct tmpdir tmp;
+	struct segments *t;
+	struct segment *s;
+	uint8_t common[SEGMENT_HEADER_LEN];
+	uint8_t *page = aligned_alloc(IO_PAGE_LEN, IO_PAGE_LEN);
+
+	tmpdir_init(&tmp);
+	t = table(&tmp);
+	ck_ok(segments_create(t, &SAMPLE, &s));
+	ck_ok(io_pread_full(s->fd, common, sizeof(common), 0));
+	for (unsigned i = 0; i < 2; i++) {
+		ssize_t n = segments_read_past(t, s, page, IO_PAGE_LEN, 0);
+
+		if (n < 0)
+			ck_rc(n, -EINVAL);
+		else
+			ck_assert_int_eq(n, SEGMENT_HEADER_LEN);
+		if (n > 0)
+			ck_assert_mem_eq(page, common, sizeof(common));
+	}
+	segments_put(t, s);
+	segments_free(t);
+	free(page);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
 START_TEST(open_files_are_few)
 {
 	struct segment_header h = SAMPLE;
@@ -205,6 +237,7 @@ Suite *suite_segment(void)
 		each_field_is_checked,
 		names,
 		files_are_made_found_and_removed,
+		read_past_the_cache,
 		open_files_are_few,
 		strangers_are_refused,
 	};
