@@ -139,17 +139,22 @@ static int save_meta(struct store *s)
 	return index_save(&s->index, &m);
 }
 
-int index_write(struct store *s, bool truncate)
+static int write_out(struct store *s)
 {
-	struct db *db = s->index.db;
 	int rc = bank_flush(s->bank, s->position.seq, s->totals);
 
 	if (rc == 0)
 		rc = sketches_flush(s->sketches);
 	if (rc == 0)
 		rc = save_meta(s);
-	if (rc == 0)
-		rc = db_commit(db);
+	return rc == 0 ? db_commit(s->index.db) : rc;
+}
+
+int index_write(struct store *s, bool truncate)
+{
+	struct db *db = s->index.db;
+	int rc = write_out(s);
+
 	if (rc == 0 && (truncate || db_wal_len(db) > WAL_MAX))
 		rc = db_checkpoint(db, truncate);
 	if (rc == 0 && !truncate)
@@ -159,6 +164,18 @@ int index_write(struct store *s, bool truncate)
 		atomic_store(&s->index_len, db_file_len(db) + db_wal_len(db));
 	}
 	return rc;
+}
+
+int index_end(struct store *s)
+{
+	int rc = write_out(s);
+
+	if (rc < 0)
+		return rc;
+	/* Written anew it takes as much again for a moment. */
+	if (!space_is_low(s))
+		index_tidy(&s->index);
+	return db_checkpoint(s->index.db, true);
 }
 
 /* INDEX held, the log nearly all durable. */

@@ -447,6 +447,11 @@ int db_checkpoint(struct db *db, bool truncate)
 	return rc;
 }
 
+int db_vacuum(struct db *db)
+{
+	return db_exec(db, "VACUUM");
+}
+
 uint64_t db_wal_len(const struct db *db)
 {
 	return db->wal_pages * PAGE_LEN;
@@ -462,17 +467,27 @@ uint64_t db_cache_used(struct db *db)
 	return now > 0 ? (uint64_t)now : 0;
 }
 
-uint64_t db_file_len(struct db *db)
+static uint64_t count_pages(struct db *db, const char *sql)
 {
 	struct db_stmt *s;
 	uint64_t n = 0;
 
-	if (db_prepare(db, "PRAGMA page_count", &s) < 0)
+	if (db_prepare(db, sql, &s) < 0)
 		return 0;
 	if (db_step(s) == 1)
 		n = db_column_u64(s, 0);
 	db_stmt_free(s);
 	return n * PAGE_LEN;
+}
+
+uint64_t db_file_len(struct db *db)
+{
+	return count_pages(db, "PRAGMA page_count");
+}
+
+uint64_t db_free_len(struct db *db)
+{
+	return count_pages(db, "PRAGMA freelist_count");
 }
 
 bool db_damaged(const struct db *db)

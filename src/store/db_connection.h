@@ -42,6 +42,11 @@ int db_set_spill(struct db *db, bool on);
  * WAL becomes empty. Outside of a transaction. */
 int db_checkpoint(struct db *db, bool truncate);
 
+/* Writes all rows anew, without gaps between them, into the WAL. Takes as much
+ * memory as the file is long. Outside of a transaction; what fails changes
+ * nothing. */
+int db_vacuum(struct db *db);
+
 /* Bytes in the WAL, as of the last commit. */
 uint64_t db_wal_len(const struct db *db);
 
@@ -50,6 +55,9 @@ uint64_t db_cache_used(struct db *db);
 
 /* Bytes of the database file. */
 uint64_t db_file_len(struct db *db);
+
+/* Bytes of its pages that hold nothing. */
+uint64_t db_free_len(struct db *db);
 
 /* Whether SQLite found the file to be damaged. */
 bool db_damaged(const struct db *db);

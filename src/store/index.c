@@ -18,6 +18,9 @@
 enum {
 	BAD_MAX = 1000,
 	READ_AHEAD = 16 << 20, /* bytes */
+	TIDY_LEN_MAX = 16 << 20,
+	TIDY_GROWN_SHIFT = 2, /* by a quarter */
+	TIDY_FREE_SHIFT = 4,
 };
 
 /* Keys of table meta. Totals follow META_TOTALS. */
@@ -165,6 +168,7 @@ int index_replace(struct index *x, const char *schema)
 	int rc = 0;
 
 	drop_connection(x);
+	x->len = 0;
 	if (!x->view)
 		rc = put_aside(x->path);
 	return rc == 0 ? make_new(x, schema) : rc;
@@ -257,12 +261,17 @@ static int load(struct index *x, const char *schema, bool *ret_new)
 static int open_as(struct index *x, const char *dir, const char *schema,
 		   bool *ret_new)
 {
+	int rc;
+
 	if (asprintf(&x->path, "%s/index.db", dir) < 0) {
 		x->path = NULL;
 		return -ENOMEM;
 	}
 	read_ahead(x->path);
-	return load(x, schema, ret_new);
+	rc = load(x, schema, ret_new);
+	if (rc == 0 && !*ret_new)
+		x->len = db_file_len(x->db);
+	return rc;
 }
 
 int index_open(struct index *x, const char *dir, const char *schema,
@@ -277,6 +286,19 @@ int index_view(struct index *x, const char *dir, const char *schema,
 {
 	*x = (struct index){ .view = true };
 	return open_as(x, dir, schema, ret_new);
+}
+
+void index_tidy(struct index *x)
+{
+	uint64_t len = db_file_len(x->db);
+
+	if (len > TIDY_LEN_MAX)
+		return;
+	if (len < x->len + (x->len >> TIDY_GROWN_SHIFT) &&
+	    db_free_len(x->db) < len >> TIDY_FREE_SHIFT)
+		return;
+	if (db_vacuum(x->db) == 0)
+		x->len = db_file_len(x->db);
 }
 
 void index_close(struct index *x)

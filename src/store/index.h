@@ -49,6 +49,7 @@ struct index {
 	char *path;  /* owned */
 	bool view;   /* the file is not to be changed */
 	bool frozen; /* and is what `db` reads */
+	uint64_t len; /* of the file when it was opened, or had no gaps */
 };
 
 /*
@@ -74,6 +75,13 @@ void index_close(struct index *x);
 
 /* Closes the file, puts it aside and makes a new one. */
 int index_replace(struct index *x, const char *schema);
+
+/*
+ * Closes the gaps between rows, if the file is short enough for that to take
+ * some 0.1 s, and has grown or lost so much that it is worth it. Outside of a
+ * transaction. What fails is left as it was.
+ */
+void index_tidy(struct index *x);
 
 int index_load(struct index *x, struct index_meta *ret);
 int index_save(struct index *x, const struct index_meta *m);

@@ -70,6 +70,12 @@ void space_make_reserve(struct store *s)
 	sync_unlock(&s->space.lock);
 }
 
+void space_drop_reserve(struct store *s)
+{
+	if (!space_is_low(s))
+		(void)space_make_room(s);
+}
+
 bool space_make_room(void *store)
 {
 	struct store *s = store;

@@ -149,6 +149,7 @@ void commit_init(struct store *s);
 void commit_release(struct store *s);
 int index_commit(struct store *s);
 int index_write(struct store *s, bool truncate); /* INDEX held */
+int index_end(struct store *s); /* the last time; INDEX held */
 
 /* index_commit(), and what it has committed is durable. */
 int index_sync(struct store *s);
@@ -172,6 +173,9 @@ void ingest_end(struct store *s);
 void space_init(struct store *s);
 void space_release(struct store *s);
 void space_make_reserve(struct store *s);
+/* At a clean end: the next to open the store makes it again. Where little room is
+ * left it stays, or there might be none for it then. */
+void space_drop_reserve(struct store *s);
 bool space_make_room(void *store);
 void space_settle(struct store *s, size_t len);
 void space_tick(struct store *s);

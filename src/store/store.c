@@ -515,8 +515,10 @@ static int settle(struct store *s)
 	if (rc < 0)
 		return rc;
 	index_lock(s);
-	rc = index_write(s, true);
+	rc = index_end(s);
 	index_unlock(s);
+	if (rc == 0)
+		space_drop_reserve(s);
 	return rc;
 }
 

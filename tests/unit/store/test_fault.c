@@ -241,7 +241,9 @@ START_TEST(full_disk_takes_the_reserve)
 	fixture_reopen(&f);
 	ck_assert(file_exists(f.dir, "reserve"));
 	expect_value(&f.toy, 2, 2);
-	fixture_end(&f);
+	ck_ok(toy_close(&f.toy));
+	ck_assert(!file_exists(f.dir, "reserve"));
+	tmpdir_release(&f.tmp);
 }
 END_TEST
 

@@ -229,6 +229,72 @@ START_TEST(names_that_mean_something_in_a_uri)
 }
 END_TEST
 
+static uint64_t length_of_index(const char *dir)
+{
+	struct stat st;
+	char path[600];
+
+	(void)snprintf(path, sizeof(path), "%s/index.db", dir);
+	ck_ok(stat(path, &st));
+	return (uint64_t)st.st_size;
+}
+
+/* Writes `n` rows of 100 bytes from `first` on, and drops all others. */
+static void fill(struct index *x, unsigned first, unsigned n)
+{
+	char sql[400];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v);"
+		       "DELETE FROM t;"
+		       "WITH RECURSIVE c(i) AS (SELECT %u UNION ALL SELECT i + 1"
+		       " FROM c WHERE i < %u) INSERT INTO t SELECT i, "
+		       "zeroblob(100) FROM c",
+		       first, first + n - 1);
+	ck_ok(db_begin(x->db));
+	ck_ok(db_exec(x->db, sql));
+	ck_ok(db_commit(x->db));
+}
+
+START_TEST(gaps_are_closed_where_it_is_worth_it)
+{
+	struct tmpdir tmp;
+	struct index x;
+	bool new;
+	uint64_t full;
+
+	tmpdir_init(&tmp);
+	ck_ok(index_open(&x, tmp.path, NULL, &new));
+	fill(&x, 1, 5000);
+	index_tidy(&x);
+	ck_ok(db_checkpoint(x.db, true));
+	full = length_of_index(tmp.path);
+	ck_assert_uint_gt(full, 500000);
+	/* A row less is not worth it, */
+	fill(&x, 1, 4999);
+	full = db_file_len(x.db);
+	index_tidy(&x);
+	ck_assert_uint_eq(db_file_len(x.db), full);
+	/* half of them are, */
+	fill(&x, 1, 2500);
+	index_tidy(&x);
+	ck_ok(db_checkpoint(x.db, true));
+	ck_assert_uint_lt(length_of_index(tmp.path), full * 6 / 10);
+	ck_assert_uint_eq(db_free_len(x.db), 0);
+	/* and a long file would take too long. */
+	fill(&x, 1, 200000);
+	fill(&x, 1, 1);
+	ck_assert_uint_gt(db_free_len(x.db), 16 << 20);
+	index_tidy(&x);
+	ck_assert_uint_gt(db_free_len(x.db), 16 << 20);
+	index_close(&x);
+	ck_ok(index_open(&x, tmp.path, NULL, &new));
+	ck_assert(!new);
+	index_close(&x);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
 START_TEST(only_the_owner_reads_it)
 {
 	struct fixture f;
@@ -252,6 +318,7 @@ Suite *suite_index(void)
 		index_of_another_history,
 		no_index_or_no_good_one,
 		names_that_mean_something_in_a_uri,
+		gaps_are_closed_where_it_is_worth_it,
 		only_the_owner_reads_it,
 	};
 
