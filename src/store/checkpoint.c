@@ -60,8 +60,8 @@ static int append_part(struct writing *w, struct log_place *ret)
 {
 	struct store *s = w->s;
 	struct log_entry entry = { .type = RECORD_CHECKPOINT };
-	int rc = ops_pack(s->txn.encoder, buffer_span(&w->part), &s->txn.packed,
-			  &entry.flags, &entry.payload);
+	int rc = ops_pack(s->txn.encoder, OPS_LEVEL_PART, buffer_span(&w->part),
+			  &s->txn.packed, &entry.flags, &entry.payload);
 
 	if (rc == 0)
 		rc = log_append(s->log, &entry, ret);

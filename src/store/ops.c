@@ -42,10 +42,11 @@ int ops_next(struct reader *r, struct op *ret)
 	return 1;
 }
 
-int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
-	     uint8_t *ret_flags, struct span *ret)
+int ops_pack(struct encoder *e, int level, struct span batch,
+	     struct buffer *packed, uint8_t *ret_flags, struct span *ret)
 {
-	const struct encode_request request = { .effort = EFFORT_FAST };
+	const struct encode_request request = { .effort = EFFORT_FAST,
+						.level = level };
 	ssize_t n;
 	int rc;
 

@@ -37,12 +37,16 @@ struct op {
 /* 1: an operation; 0: the end. -EUCLEAN. */
 int ops_next(struct reader *r, struct op *ret);
 
+/* Levels of zstd: of a batch, for which somebody may wait, and of a checkpoint's
+ * part: 6 % shorter for 2.5 times the time. */
+enum { OPS_LEVEL = 3, OPS_LEVEL_PART = 9 };
+
 /*
  * What the record of a batch holds: the batch itself, or if that is smaller
  * its packed form, in `packed`. `*ret_flags`: of the record.
  */
-int ops_pack(struct encoder *e, struct span batch, struct buffer *packed,
-	     uint8_t *ret_flags, struct span *ret);
+int ops_pack(struct encoder *e, int level, struct span batch,
+	     struct buffer *packed, uint8_t *ret_flags, struct span *ret);
 
 /* The batch of a record's payload, in `room` if it was packed. -EUCLEAN. */
 int ops_unpack(struct decoder *d, uint8_t flags, struct span payload,

@@ -93,7 +93,7 @@ static int write_batch(struct store *s)
 
 	if (t->batch.len == 0)
 		return 0;
-	rc = ops_pack(t->encoder, buffer_span(&t->batch), &t->packed,
+	rc = ops_pack(t->encoder, OPS_LEVEL, buffer_span(&t->batch), &t->packed,
 		      &entry.flags, &entry.payload);
 	if (rc == 0)
 		rc = log_append(s->log, &entry, &place);

@@ -25,7 +25,7 @@ static uint8_t round_trip(struct span batch)
 	buffer_init(&room, 16 << 20);
 	ck_ok(encoder_new(&e));
 	ck_ok(decoder_new(&d));
-	ck_ok(ops_pack(e, batch, &packed, &flags, &payload));
+	ck_ok(ops_pack(e, OPS_LEVEL, batch, &packed, &flags, &payload));
 	ck_assert_uint_le(payload.len, batch.len);
 	ck_ok(ops_unpack(d, flags, payload, &room, &got));
 	ck_assert_uint_eq(got.len, batch.len);
