@@ -100,7 +100,7 @@ static int make_tables(struct db *db, const char *schema)
 		rc = db_exec(db, schema);
 	if (rc == 0)
 		rc = db_exec(db, "PRAGMA application_id = 0x53474D46;"
-				 "PRAGMA user_version = 6");
+				 "PRAGMA user_version = 7");
 	return rc == 0 ? db_commit(db) : rc;
 }
 

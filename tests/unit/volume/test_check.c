@@ -187,7 +187,7 @@ START_TEST(wrong_rows)
 		{ "DELETE FROM inode WHERE ino=?", 'r', "no root" },
 		{ "DELETE FROM inode WHERE ino=?", 'l',
 		  "an attribute of inode" },
-		{ "UPDATE inode SET image=x'00' WHERE ino=?", 'f',
+		{ "UPDATE inode SET image=x'01' WHERE ino=?", 'f',
 		  "the row is damaged" },
 		{ "DELETE FROM inode WHERE ino=?", 'f', "the total says" },
 		{ "DELETE FROM dirent WHERE ino=?", 'f', "has no name" },
