@@ -244,13 +244,14 @@ static void fill(struct index *x, unsigned first, unsigned n)
 {
 	char sql[400];
 
-	(void)snprintf(sql, sizeof(sql),
-		       "CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v);"
-		       "DELETE FROM t;"
-		       "WITH RECURSIVE c(i) AS (SELECT %u UNION ALL SELECT i + 1"
-		       " FROM c WHERE i < %u) INSERT INTO t SELECT i, "
-		       "zeroblob(100) FROM c",
-		       first, first + n - 1);
+	(void)snprintf(
+		sql, sizeof(sql),
+		"CREATE TABLE IF NOT EXISTS t(k INTEGER PRIMARY KEY, v);"
+		"DELETE FROM t;"
+		"WITH RECURSIVE c(i) AS (SELECT %u UNION ALL SELECT i + 1"
+		" FROM c WHERE i < %u) INSERT INTO t SELECT i, "
+		"zeroblob(100) FROM c",
+		first, first + n - 1);
 	ck_ok(db_begin(x->db));
 	ck_ok(db_exec(x->db, sql));
 	ck_ok(db_commit(x->db));
