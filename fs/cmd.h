@@ -53,6 +53,8 @@ extern const struct command cmd_optimize;
 extern const struct command cmd_encode;
 extern const struct command cmd_decode;
 extern const struct command cmd_explain;
+extern const struct command cmd_ls;
+extern const struct command cmd_cat;
 
 /* Prints a command's help to stdout. */
 void cmd_help(const struct command *c);

@@ -7,6 +7,8 @@
  */
 #include "json.h"
 
+#include "names.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,57 +39,37 @@ static void put_str(struct json *j, const char *text)
 	put(j, text, strlen(text));
 }
 
-/* The length of the UTF-8 sequence at `s`; 0 when there is none. */
-static size_t sequence_len(const unsigned char *s)
-{
-	size_t len = s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	size_t i;
-
-	if (s[0] > 0xf4 || len == 0)
-		return 0;
-	for (i = 1; i < len; i++) {
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	}
-	/* Longer than needed, a surrogate, or beyond U+10FFFF. */
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0;
-	return len;
-}
-
 /* Writes what stands at `s`; returns the bytes it took from there. */
-static size_t put_char(struct json *j, const unsigned char *s)
+static size_t put_char(struct json *j, const char *s)
 {
+	const unsigned char c = (unsigned char)*s;
 	char escaped[NUMBER_MAX];
 	size_t len;
 
-	if (*s >= 0x80) {
-		len = sequence_len(s);
+	if (c >= 0x80) {
+		len = names_utf8_len(s);
 		if (len == 0)
 			put_str(j, bad_byte);
 		else
-			put(j, (const char *)s, len);
+			put(j, s, len);
 		return len == 0 ? 1 : len;
 	}
-	if (*s < 0x20 || *s == 0x7f) {
-		(void)snprintf(escaped, sizeof(escaped), "\\u%04x", *s);
+	if (c < 0x20 || c == 0x7f) {
+		(void)snprintf(escaped, sizeof(escaped), "\\u%04x", c);
 		put_str(j, escaped);
 		return 1;
 	}
-	if (*s == '"' || *s == '\\')
+	if (c == '"' || c == '\\')
 		put(j, "\\", 1);
-	put(j, (const char *)s, 1);
+	put(j, s, 1);
 	return 1;
 }
 
 static void put_text(struct json *j, const char *text)
 {
-	const unsigned char *s = (const unsigned char *)text;
-
 	put(j, "\"", 1);
-	while (*s)
-		s += put_char(j, s);
+	while (*text)
+		text += put_char(j, text);
 	put(j, "\"", 1);
 }
 
@@ -126,6 +108,15 @@ void json_u64(struct json *j, const char *key, uint64_t value)
 	char digits[NUMBER_MAX];
 
 	(void)snprintf(digits, sizeof(digits), "%" PRIu64, value);
+	put_key(j, key);
+	put_str(j, digits);
+}
+
+void json_i64(struct json *j, const char *key, int64_t value)
+{
+	char digits[NUMBER_MAX];
+
+	(void)snprintf(digits, sizeof(digits), "%" PRId64, value);
 	put_key(j, key);
 	put_str(j, digits);
 }

@@ -15,12 +15,14 @@ Suite *suite_explain(void);
 Suite *suite_gc(void);
 Suite *suite_json(void);
 Suite *suite_mountinfo(void);
+Suite *suite_names(void);
 Suite *suite_options(void);
 Suite *suite_output(void);
 Suite *suite_pieces(void);
 Suite *suite_refusals(void);
 Suite *suite_stats(void);
 Suite *suite_transfer(void);
+Suite *suite_view(void);
 Suite *suite_wire(void);
 
 #endif

@@ -18,6 +18,7 @@ START_TEST(writes_all_kinds)
 	json_open(&j, NULL, '{');
 	json_text(&j, "name", "a\"b\\c\n");
 	json_u64(&j, "number", UINT64_MAX);
+	json_i64(&j, "signed", INT64_MIN);
 	json_bool(&j, "yes", true);
 	json_ratio(&j, "ratio", 10, 4);
 	json_ratio(&j, "none", 10, 0);
@@ -30,7 +31,8 @@ START_TEST(writes_all_kinds)
 	json_close(&j, '}');
 	ck_ok(json_end(&j, &text));
 	ck_assert_str_eq(text, "{\"name\":\"a\\\"b\\\\c\\u000a\","
-			       "\"number\":18446744073709551615,\"yes\":true,"
+			       "\"number\":18446744073709551615,"
+			       "\"signed\":-9223372036854775808,\"yes\":true,"
 			       "\"ratio\":2.500,\"none\":0.000,"
 			       "\"list\":[\"one\",\"two\"],\"empty\":[]}");
 	json_release(&j);
