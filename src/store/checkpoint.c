@@ -61,7 +61,7 @@ static int append_part(struct writing *w, struct log_place *ret)
 	struct store *s = w->s;
 	struct log_entry entry = { .type = RECORD_CHECKPOINT };
 	int rc = ops_pack(s->txn.encoder, OPS_LEVEL_PART, buffer_span(&w->part),
-			  &s->txn.packed, &entry.flags, &entry.payload);
+			  &s->txn.packed, &entry);
 
 	if (rc == 0)
 		rc = log_append(s->log, &entry, ret);

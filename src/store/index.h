@@ -46,9 +46,9 @@ struct index_meta {
 struct index {
 	struct db *db;
 	struct db_stmt *meta_set;
-	char *path;  /* owned */
-	bool view;   /* the file is not to be changed */
-	bool frozen; /* and is what `db` reads */
+	char *path;   /* owned */
+	bool view;    /* the file is not to be changed */
+	bool frozen;  /* and is what `db` reads */
 	uint64_t len; /* of the file when it was opened, or had no gaps */
 };
 

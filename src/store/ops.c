@@ -6,6 +6,7 @@
 
 #include "base/varint.h"
 #include "codec/glyph_format.h"
+#include "store/log.h"
 
 enum { PACK_MIN = 512 };
 
@@ -43,15 +44,15 @@ int ops_next(struct reader *r, struct op *ret)
 }
 
 int ops_pack(struct encoder *e, int level, struct span batch,
-	     struct buffer *packed, uint8_t *ret_flags, struct span *ret)
+	     struct buffer *packed, struct log_entry *ret)
 {
 	const struct encode_request request = { .effort = EFFORT_FAST,
 						.level = level };
 	ssize_t n;
 	int rc;
 
-	*ret_flags = 0;
-	*ret = batch;
+	ret->flags = 0;
+	ret->payload = batch;
 	if (batch.len < PACK_MIN || batch.len > GLYPH_OUTPUT_MAX)
 		return 0;
 	buffer_clear(packed);
@@ -65,8 +66,8 @@ int ops_pack(struct encoder *e, int level, struct span batch,
 		return (int)n;
 	packed->len += (size_t)n;
 	if (packed->len < batch.len) {
-		*ret_flags = RECORD_PACKED;
-		*ret = buffer_span(packed);
+		ret->flags = RECORD_PACKED;
+		ret->payload = buffer_span(packed);
 	}
 	return 0;
 }

@@ -12,6 +12,8 @@
 #include "codec/encode.h"
 #include "stream/record_format.h"
 
+struct log_entry;
+
 enum {
 	/* The store's own: 1..63. */
 	OP_CODEBOOK_DEL = 1,
@@ -43,10 +45,10 @@ enum { OPS_LEVEL = 3, OPS_LEVEL_PART = 9 };
 
 /*
  * What the record of a batch holds: the batch itself, or if that is smaller
- * its packed form, in `packed`. `*ret_flags`: of the record.
+ * its packed form, in `packed`. Sets flags and payload of `ret`.
  */
 int ops_pack(struct encoder *e, int level, struct span batch,
-	     struct buffer *packed, uint8_t *ret_flags, struct span *ret);
+	     struct buffer *packed, struct log_entry *ret);
 
 /* The batch of a record's payload, in `room` if it was packed. -EUCLEAN. */
 int ops_unpack(struct decoder *d, uint8_t flags, struct span payload,

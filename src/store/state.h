@@ -149,7 +149,7 @@ void commit_init(struct store *s);
 void commit_release(struct store *s);
 int index_commit(struct store *s);
 int index_write(struct store *s, bool truncate); /* INDEX held */
-int index_end(struct store *s); /* the last time; INDEX held */
+int index_end(struct store *s);                  /* the last time; INDEX held */
 
 /* index_commit(), and what it has committed is durable. */
 int index_sync(struct store *s);

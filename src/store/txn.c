@@ -94,7 +94,7 @@ static int write_batch(struct store *s)
 	if (t->batch.len == 0)
 		return 0;
 	rc = ops_pack(t->encoder, OPS_LEVEL, buffer_span(&t->batch), &t->packed,
-		      &entry.flags, &entry.payload);
+		      &entry);
 	if (rc == 0)
 		rc = log_append(s->log, &entry, &place);
 	if (rc < 0) {

@@ -6,6 +6,7 @@
 
 #include "lib/rng.h"
 #include "lib/suite.h"
+#include "store/log.h"
 #include "store/ops.h"
 
 #include <errno.h>
@@ -17,31 +18,30 @@ static uint8_t round_trip(struct span batch)
 	struct buffer room;
 	struct encoder *e;
 	struct decoder *d;
-	struct span payload;
+	struct log_entry entry = { .type = RECORD_OPS };
 	struct span got;
-	uint8_t flags;
 
 	buffer_init(&packed, 16 << 20);
 	buffer_init(&room, 16 << 20);
 	ck_ok(encoder_new(&e));
 	ck_ok(decoder_new(&d));
-	ck_ok(ops_pack(e, OPS_LEVEL, batch, &packed, &flags, &payload));
-	ck_assert_uint_le(payload.len, batch.len);
-	ck_ok(ops_unpack(d, flags, payload, &room, &got));
+	ck_ok(ops_pack(e, OPS_LEVEL, batch, &packed, &entry));
+	ck_assert_uint_le(entry.payload.len, batch.len);
+	ck_ok(ops_unpack(d, entry.flags, entry.payload, &room, &got));
 	ck_assert_uint_eq(got.len, batch.len);
 	ck_assert_mem_eq(got.ptr, batch.ptr, batch.len);
 	/* Cut anywhere, it is not taken for whole. */
-	if (flags)
-		ck_assert_int_lt(
-			ops_unpack(d, flags,
-				   span_of(payload.ptr, payload.len - 1), &room,
-				   &got),
-			0);
+	if (entry.flags)
+		ck_assert_int_lt(ops_unpack(d, entry.flags,
+					    span_of(entry.payload.ptr,
+						    entry.payload.len - 1),
+					    &room, &got),
+				 0);
 	encoder_free(e);
 	decoder_free(d);
 	buffer_release(&packed);
 	buffer_release(&room);
-	return flags;
+	return entry.flags;
 }
 
 /* 300 of all types and some lengths. */
