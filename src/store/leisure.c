@@ -14,8 +14,11 @@
 
 #define NS_PER_S UINT64_C(1000000000)
 
-/* So much at a time: what is stopped is read once more. */
+/* So much at a time: what is stopped is read once more, and memory is shared with
+ * those who come. */
 static const uint64_t WINDOW_LEN = UINT64_C(256) << 20;
+
+enum { WINDOW_CHUNKS = 1 << 16 }; /* 8 MiB of memory, or twice that */
 
 void store_use(struct store *s)
 {
@@ -126,11 +129,13 @@ static int do_window(struct store *s)
 		.tell = told,
 		.ctx = l,
 	};
+	bool studied = l->turn.studied;
 	struct optimized sum;
 	struct idle_turn ended;
 	int rc;
 
 	l->turn.len = WINDOW_LEN;
+	l->turn.n_chunks = WINDOW_CHUNKS;
 	l->turn.walk = (struct optimize_walk){
 		.s = s,
 		.stop = &s->used,
@@ -141,7 +146,7 @@ static int do_window(struct store *s)
 	note(l, &sum.work);
 	ended = (struct idle_turn){
 		.failed = rc < 0 && rc != -ECANCELED,
-		.got_on = sum.work.raw_len > 0,
+		.got_on = sum.work.raw_len > 0 || l->turn.studied != studied,
 		.whole = rc >= 0,
 		.done = rc == 0 ? l->idle.cold : l->turn.walk.after,
 		.new_len = sum.work.new_len,

@@ -273,6 +273,7 @@ int optimize_window(const struct optimize_options *options,
 	if (rc < 0)
 		return rc;
 	r.plan.limits.live_len = turn->len;
+	r.plan.limits.n_chunks = turn->n_chunks;
 	r.plan.limits.vain = &turn->vain;
 	rc = next_window(&r, optimize_walk_next, &turn->walk);
 	repacker_free(r.repacker);

@@ -39,7 +39,8 @@ int optimize_walk_next(void *ctx, uint64_t *ret);
 /* One window of who does not do all at once, and may be stopped at each. */
 struct optimize_turn {
 	struct optimize_walk walk;
-	uint64_t len; /* raw bytes of the window, about */
+	uint64_t len;    /* raw bytes of the window, about */
+	size_t n_chunks; /* about, at most */
 	/* Of a window that was begun before: */
 	struct idmap vain; /* frames that do not gain */
 	bool studied;      /* nothing is to be learned from it any more */

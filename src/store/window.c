@@ -258,12 +258,15 @@ int window_fill(struct window *w, struct store *s,
 		const struct window_limits *limits, window_source *next,
 		void *ctx)
 {
+	size_t n_max = limits->n_chunks > 0 && limits->n_chunks < CHUNKS_MAX
+			       ? limits->n_chunks
+			       : CHUNKS_MAX;
 	uint64_t chunk = 0;
 	int rc = 0;
 	int more = 1;
 
 	while (rc == 0 && w->live_len < limits->live_len &&
-	       w->n_chunks < CHUNKS_MAX && w->seen.n_used < SEEN_MAX) {
+	       w->n_chunks < n_max && w->seen.n_used < SEEN_MAX) {
 		more = next(ctx, &chunk);
 		if (more != 1)
 			break;

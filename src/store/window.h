@@ -43,7 +43,8 @@ struct window {
 
 /* What a window takes in. */
 struct window_limits {
-	uint64_t live_len;        /* raw bytes, about */
+	uint64_t live_len; /* raw bytes, about */
+	size_t n_chunks;   /* about; 0, or too many: as many as there may be */
 	uint64_t last_frame;      /* newer frames stay as they are */
 	uint32_t done_len;        /* so do longer ones: they were optimised */
 	const struct idmap *vain; /* and these; NULL: none */

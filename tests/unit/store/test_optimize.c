@@ -335,6 +335,40 @@ START_TEST(what_stays_is_not_tried_again)
 }
 END_TEST
 
+static void expect_windows(uint64_t len, size_t n_chunks, unsigned n)
+{
+	struct optimize_turn turn = { .len = len, .n_chunks = n_chunks };
+	struct optimized got;
+	uint64_t looked_len = 0;
+	unsigned i;
+
+	begin();
+	turn.walk = (struct optimize_walk){
+		.s = f.toy.store,
+		.last = UINT64_MAX,
+	};
+	maintain_enter(f.toy.store);
+	for (i = 1; i <= n; i++) {
+		ck_assert_int_eq(optimize_window(&quick, &turn, &got), i < n);
+		looked_len += got.looked_len;
+		idmap_clear(&turn.vain);
+		turn.studied = false;
+	}
+	maintain_leave(f.toy.store);
+	ck_assert_uint_eq(looked_len, N_KEYS * LEN);
+	idmap_release(&turn.vain);
+	expect_all();
+	fixture_end(&f);
+}
+
+/* The last one finds that there is no more. */
+START_TEST(window_by_window)
+{
+	expect_windows(20 * LEN, 0, 4);
+	expect_windows(UINT64_MAX, 15, 5);
+}
+END_TEST
+
 static atomic_bool writing;
 
 /* Keys come, go and change their bytes while others move. */
@@ -391,6 +425,7 @@ Suite *suite_optimize(void)
 	tcase_add_test(c, an_empty_store);
 	tcase_add_test(c, not_in_a_store_to_read);
 	tcase_add_test(c, what_stays_is_not_tried_again);
+	tcase_add_test(c, window_by_window);
 	tcase_add_test(c, others_write_meanwhile);
 	suite_add_tcase(s, c);
 	return s;
