@@ -47,7 +47,6 @@ void leisure_begin(struct store *s)
 	struct leisure *l = &s->leisure;
 
 	idmap_init(&l->turn.vain);
-	l->freed = true; /* by an earlier mount, for all we know */
 	idle_init(&l->idle, s->options.cold_seconds * NS_PER_S, clock_mono_ns(),
 		  last_chunk(s));
 }
@@ -103,7 +102,7 @@ static void note(struct leisure *l, const struct repacked *work)
 	l->before.moved_len += work->moved_len;
 	l->before.old_len += work->old_len;
 	l->before.new_len += work->new_len;
-	l->freed |= work->freed_len > 0;
+	l->freed_len += work->freed_len;
 }
 
 /* The window's chunks need not be looked at again, by a later mount either. */
@@ -155,25 +154,34 @@ static int do_window(struct store *s)
 	return rc < 0 ? rc : end_window(s, ended.done);
 }
 
-/* Once for all windows that followed each other. */
 static int give_back(struct store *s)
 {
-	struct leisure *l = &s->leisure;
+	s->leisure.freed_len = 0;
+	s->leisure.cleaned = true;
+	return clean_run(s, true);
+}
 
-	if (!l->freed || l->idle.cold == 0)
-		return 0;
-	l->freed = false;
-	return clean_is_worthwhile(s) ? clean_run(s, true) : 0;
+/* Whether there is something to give back, if there is nothing else to do. What
+ * an earlier mount may have left has to be cold, too. */
+static bool is_worth_giving(struct store *s)
+{
+	const struct leisure *l = &s->leisure;
+
+	return l->idle.cold > 0 && (l->freed_len > 0 || !l->cleaned) &&
+	       clean_is_worthwhile(s);
 }
 
 static int work(struct store *s)
 {
-	int rc = count(s);
+	int rc;
 
+	if (s->leisure.freed_len >= OPTIMIZE_DEAD_LEN)
+		return give_back(s);
+	rc = count(s);
 	if (atomic_load(&s->used))
 		return 0;
 	if (rc == 0)
-		return give_back(s);
+		return is_worth_giving(s) ? give_back(s) : 0;
 	if (rc < 0 || !maintain_try_enter(s))
 		return rc < 0 ? rc : 0;
 	rc = do_window(s);

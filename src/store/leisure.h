@@ -18,7 +18,8 @@ struct leisure {
 	struct idle idle;
 	struct optimize_turn turn;
 	struct repacked before; /* by all windows but the one under way */
-	bool freed;             /* there may be something to give back */
+	bool cleaned;       /* what was freed is all there is to give back */
+	uint64_t freed_len; /* since */
 	/* atomic: numbers for store_stat(), each for itself */
 	atomic_uint_fast64_t len;
 	atomic_uint_fast64_t old_len;

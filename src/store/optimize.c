@@ -24,9 +24,6 @@ enum {
 	VAIN_MAX = 1 << 16,
 };
 
-/* So many bytes of frames that hold nothing are worth a run of the cleaner. */
-static const uint64_t DEAD_LEN = UINT64_C(512) << 20;
-
 /* ---- shared with the estimate --------------------------------------------- */
 
 int optimize_prepare(struct store *s, const struct optimize_options *options,
@@ -203,7 +200,7 @@ static int clean_at_times(struct run *r, int rc)
 	uint64_t dead_len = r->sum.work.freed_len - r->cleaned_len;
 	int clean_rc;
 
-	if (dead_len == 0 || (rc == 1 && dead_len < DEAD_LEN) ||
+	if (dead_len == 0 || (rc == 1 && dead_len < OPTIMIZE_DEAD_LEN) ||
 	    (rc < 0 && rc != -ENOSPC))
 		return rc;
 	clean_rc = clean(r);

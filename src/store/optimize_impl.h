@@ -10,6 +10,9 @@
 /* Raw bytes of a window at most: room for many versions of the same files. */
 #define OPTIMIZE_WINDOW_LEN (UINT64_C(1) << 30)
 
+/* So many bytes of frames that hold nothing are worth a run of the cleaner. */
+#define OPTIMIZE_DEAD_LEN (UINT64_C(512) << 20)
+
 /* The options with all defaults filled in, and what follows from them. */
 struct optimize_plan {
 	struct optimize_options options;
