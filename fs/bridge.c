@@ -79,9 +79,14 @@ void answer_status(fuse_req_t req, int rc)
 	(void)fuse_reply_err(req, errno_of(rc));
 }
 
+int bridge_inode_error(int rc)
+{
+	return rc == -ENOENT ? ESTALE : errno_of(rc);
+}
+
 void answer_inode_status(fuse_req_t req, int rc)
 {
-	(void)fuse_reply_err(req, rc == -ENOENT ? ESTALE : errno_of(rc));
+	(void)fuse_reply_err(req, bridge_inode_error(rc));
 }
 
 void answer_attr(fuse_req_t req, const struct volume_attr *attr)

@@ -62,6 +62,9 @@ void answer_status(fuse_req_t req, int rc);
 /* The same for an operation on an inode: one that is gone is stale. */
 void answer_inode_status(fuse_req_t req, int rc);
 
+/* The errno that such an answer has for the error `rc`; 0 for 0. */
+int bridge_inode_error(int rc);
+
 void answer_attr(fuse_req_t req, const struct volume_attr *attr);
 
 /* An inode that the volume has counted for the kernel. */

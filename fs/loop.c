@@ -49,6 +49,8 @@ enum { WOKEN_BY_REQUEST, WOKEN_BY_POKE };
 
 struct loop {
 	struct fuse_session *session; /* immutable */
+	loop_serve_fn *fn;            /* immutable */
+	void *ctx;                    /* immutable; for `fn` */
 	int fd;                       /* immutable; the session's */
 	int followers; /* immutable; epoll: the session, when armed, and `poke` */
 	int poke;      /* immutable; eventfd: watching is due, or the end */
@@ -319,7 +321,7 @@ static void lead(struct seat *s)
 		}
 		s->spin_ns = spin_after(&s->buf);
 		begin_request(s, is_long(&s->buf));
-		fuse_session_process_buf(l->session, &s->buf);
+		l->fn(l->ctx, l->session, &s->buf);
 		leads = end_request(s);
 	}
 }
@@ -373,7 +375,8 @@ static void serve_first(struct seat *s)
 	(void)serve(s);
 }
 
-int loop_run(struct fuse_session *se, unsigned n_threads)
+int loop_run(struct fuse_session *se, unsigned n_threads, loop_serve_fn *fn,
+	     void *ctx)
 {
 	struct seat *seats = calloc(n_threads, sizeof(*seats));
 	struct loop loop;
@@ -387,6 +390,8 @@ int loop_run(struct fuse_session *se, unsigned n_threads)
 		free(seats);
 		return rc;
 	}
+	loop.fn = fn;
+	loop.ctx = ctx;
 	for (unsigned i = 0; i < n_threads; i++)
 		seats[i].loop = &loop;
 	while (n < n_threads &&

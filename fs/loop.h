@@ -12,14 +12,21 @@
 #ifndef FS_LOOP_H
 #define FS_LOOP_H
 
+struct fuse_buf;
 struct fuse_session;
 
+/* Serves one request. */
+typedef void loop_serve_fn(void *ctx, struct fuse_session *se,
+			   const struct fuse_buf *request);
+
 /*
- * Serves requests on `n_threads` (at least 2) threads, this one included, until
- * the session has ended and all requests under way are answered. -EAGAIN: no
- * thread could be started, or no descriptor was free; -EIO: the device failed.
+ * Has requests served by `fn` on `n_threads` (at least 2) threads, this one
+ * included, until the session has ended and all requests under way are answered.
+ * -EAGAIN: no thread could be started, or no descriptor was free; -EIO: the device
+ * failed.
  */
-int loop_run(struct fuse_session *se, unsigned n_threads);
+int loop_run(struct fuse_session *se, unsigned n_threads, loop_serve_fn *fn,
+	     void *ctx);
 
 /* The calling thread is about to answer the request that it serves: what is left
  * to do for it is short. */

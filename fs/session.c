@@ -26,6 +26,7 @@
 #include "json.h"
 #include "loop.h"
 #include "pieces.h"
+#include "raw.h"
 #include "refusals.h"
 #include "stats.h"
 #include "tune.h"
@@ -217,12 +218,20 @@ static int mount_it(struct session *s)
 	return wire_install(s->bridge.se);
 }
 
+static void serve_request(void *ctx, struct fuse_session *se,
+			  const struct fuse_buf *request)
+{
+	if (!raw_serve(ctx, span_of(request->mem, request->size)))
+		fuse_session_process_buf(se, request);
+}
+
 static int serve(struct session *s)
 {
 	long n_cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned n_threads =
+		(unsigned)(n_cpus > 0 ? n_cpus : 1) + THREADS_BEYOND_CPUS;
 
-	return loop_run(s->bridge.se, (unsigned)(n_cpus > 0 ? n_cpus : 1) +
-					      THREADS_BEYOND_CPUS);
+	return loop_run(s->bridge.se, n_threads, serve_request, &s->bridge);
 }
 
 /* ---- requests to the daemon ----------------------------------------------- */

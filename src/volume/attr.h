@@ -14,9 +14,11 @@ enum {
 		512, /* bytes, unknown fields of newer writers included */
 
 	/* Flags. The second: data may be mapped beyond the size. In an inode
-	 * just loaded a crash came between; see file_mend(). */
+	 * just loaded a crash came between; see file_mend(). The third: it was made
+	 * without a name and has had none, so it may be given one. */
 	INODE_HAS_XATTRS = 1 << 0,
 	INODE_SIZE_BEHIND = 1 << 1,
+	INODE_UNNAMED = 1 << 2,
 };
 
 struct inode_image {

@@ -376,6 +376,71 @@ int volume_make(struct volume *v, uint64_t parent, struct span name,
 	return rc;
 }
 
+static bool is_unnamed(struct inode *inode)
+{
+	bool unnamed;
+
+	sync_lock(&inode->lock);
+	unnamed = inode->image.flags & INODE_UNNAMED;
+	sync_unlock(&inode->lock);
+	return unnamed;
+}
+
+/* Of an inode that has been changed in this transaction. */
+static void mark_unnamed(struct inode *inode, bool unnamed)
+{
+	sync_lock(&inode->lock);
+	if (unnamed)
+		inode->image.flags |= INODE_UNNAMED;
+	else
+		inode->image.flags &= ~(uint64_t)INODE_UNNAMED;
+	sync_unlock(&inode->lock);
+}
+
+/* In a transaction. */
+static int make_unnamed_in(struct volume *v, struct inode *dir,
+			   const struct volume_new *what,
+			   struct volume_attr *ret)
+{
+	uint64_t ino = store_next_id(v->store, STORE_ID_INODE);
+	struct inode *inode;
+	int rc = inode_count(v, ino);
+
+	if (rc)
+		return rc;
+	rc = dir_new_inode(v, dir, ino, what, &inode);
+	if (rc) {
+		inode_uncount(v, ino);
+		return rc;
+	}
+	dir_relink(v, inode, -1);
+	mark_unnamed(inode, true);
+	inode_attr(inode, ret);
+	inode_put_indexed(v, inode);
+	return 0;
+}
+
+int volume_make_unnamed(struct volume *v, uint64_t parent,
+			const struct volume_new *what, struct volume_attr *ret)
+{
+	struct inode *dir;
+	int rc = S_ISREG(what->mode) ? 0 : -EINVAL;
+
+	if (!rc)
+		rc = store_reserve(v->store, DIR_ADD_LEN);
+	if (!rc)
+		rc = txn_begin(v->store);
+	if (rc)
+		return rc;
+	rc = dir_get_live(v, parent, &dir);
+	if (!rc) {
+		rc = make_unnamed_in(v, dir, what, ret);
+		inode_put_indexed(v, dir);
+	}
+	inodes_txn_end(v);
+	return rc;
+}
+
 static int link_in(struct adding *a, struct inode *inode,
 		   struct volume_attr *ret)
 {
@@ -385,7 +450,7 @@ static int link_in(struct adding *a, struct inode *inode,
 	inode_attr(inode, &attr);
 	if (S_ISDIR(attr.mode))
 		return -EPERM;
-	if (attr.nlink == 0)
+	if (attr.nlink == 0 && !is_unnamed(inode))
 		return -ENOENT;
 	if (attr.nlink >= VOLUME_LINK_MAX)
 		return -EMLINK;
@@ -400,6 +465,7 @@ static int link_in(struct adding *a, struct inode *inode,
 		return rc;
 	}
 	dir_relink(a->v, inode, 1);
+	mark_unnamed(inode, false);
 	dir_touch(a->v, a->dir, 0);
 	inode_attr(inode, ret);
 	return 0;

@@ -99,7 +99,13 @@ struct volume_new {
 int volume_make(struct volume *v, uint64_t parent, struct span name,
 		const struct volume_new *what, struct volume_attr *ret);
 
-/* A hard link. Counts. -EPERM on directories, -EMLINK. */
+/* Makes a regular file that no name means, in the manner of `parent`. It goes
+ * with the last reference unless it is linked before. Counts. */
+int volume_make_unnamed(struct volume *v, uint64_t parent,
+			const struct volume_new *what, struct volume_attr *ret);
+
+/* A hard link. Counts. -EPERM on directories, -EMLINK, -ENOENT of what has lost
+ * its last name. */
 int volume_link(struct volume *v, uint64_t ino, uint64_t parent,
 		struct span name, struct volume_attr *ret);
 int volume_unlink(struct volume *v, uint64_t parent, struct span name);

@@ -6,6 +6,7 @@
 #include "volume/file.h"
 
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define ROOT VOLUME_ROOT
@@ -326,6 +327,88 @@ START_TEST(a_removed_directory_takes_nothing)
 }
 END_TEST
 
+/* Of the manner of the directory, and in none until it is linked. */
+START_TEST(without_a_name)
+{
+	struct volume_new what = { .mode = S_IFREG | 0640, .uid = 7, .gid = 8 };
+	struct volume_attr dir = { .mode = 02755, .gid = 50 };
+	struct fixture f;
+	struct volume_attr attr;
+	uint64_t ino;
+
+	fixture_init(&f);
+	ino = make_dir(&f, ROOT, "dir");
+	ck_ok(volume_setattr(f.v, ino, SET_MODE | SET_GID, &dir, &dir));
+	what.mode = S_IFDIR | 0755;
+	ck_rc(volume_make_unnamed(f.v, ino, &what, &attr), -EINVAL);
+	what.mode = S_IFREG | 0640;
+	ck_rc(volume_make_unnamed(f.v, 999, &what, &attr), -ENOENT);
+	ck_ok(volume_make_unnamed(f.v, ino, &what, &attr));
+	ck_assert_uint_eq(attr.nlink, 0);
+	ck_assert_uint_eq(attr.mode, S_IFREG | 0640);
+	ck_assert_uint_eq(attr.uid, 7);
+	ck_assert_uint_eq(attr.gid, 50);
+	ck_ok(try_rmdir(&f, ROOT, "dir"));
+	ck_ok(file_write(f.v, attr.ino, 0, name_of("text"), 0));
+	ck_ok(volume_sync(f.v));
+	ck_ok(try_link(&f, attr.ino, ROOT, "named"));
+	/* It has had a name: the last one that goes is the end. */
+	ck_ok(try_unlink(&f, ROOT, "named"));
+	ck_rc(try_link(&f, attr.ino, ROOT, "again"), -ENOENT);
+	volume_forget(f.v, attr.ino, 1);
+	ck_ok(volume_make_unnamed(f.v, ROOT, &what, &attr));
+	ck_ok(file_write(f.v, attr.ino, 0, name_of("text"), 0));
+	ck_ok(try_link(&f, attr.ino, ROOT, "named"));
+	volume_forget(f.v, attr.ino, 1);
+	fixture_reopen(&f);
+	ck_assert_uint_eq(ino_of(&f, ROOT, "named"), attr.ino);
+	ck_assert_uint_eq(links_of(&f, attr.ino), 1);
+	ck_assert_uint_eq(attr_of(&f, attr.ino).size, 4);
+	/* Never linked: gone with its reference, or with the mount. */
+	ck_ok(volume_make_unnamed(f.v, ROOT, &what, &attr));
+	volume_forget(f.v, attr.ino, 1);
+	ck_rc(volume_getattr(f.v, attr.ino, &attr), -ENOENT);
+	ck_ok(volume_make_unnamed(f.v, ROOT, &what, &attr));
+	ck_ok(file_write(f.v, attr.ino, 0, name_of("text"), 0));
+	fixture_reopen(&f);
+	ck_rc(volume_getattr(f.v, attr.ino, &attr), -ENOENT);
+	fixture_release(&f);
+}
+END_TEST
+
+static uint64_t *lost; /* shared with the process that dies */
+
+static void leave_unnamed(struct fixture *f)
+{
+	const struct volume_new what = { .mode = S_IFREG | 0600 };
+	struct volume_attr attr;
+
+	ck_ok(volume_make_unnamed(f->v, ROOT, &what, &attr));
+	ck_ok(file_write(f->v, attr.ino, 0, name_of("text"), 0));
+	lost[0] = attr.ino;
+	ck_ok(volume_make_unnamed(f->v, ROOT, &what, &attr));
+	ck_ok(try_link(f, attr.ino, ROOT, "named"));
+	lost[1] = attr.ino;
+}
+
+START_TEST(without_a_name_after_a_crash)
+{
+	struct fixture f;
+	struct volume_attr attr;
+
+	lost = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ck_assert_ptr_ne(lost, MAP_FAILED);
+	fixture_init_closed(&f);
+	fixture_crash(&f, leave_unnamed, true);
+	ck_rc(volume_getattr(f.v, lost[0], &attr), -ENOENT);
+	ck_assert_uint_eq(ino_of(&f, ROOT, "named"), lost[1]);
+	ck_assert_uint_eq(links_of(&f, lost[1]), 1);
+	fixture_release(&f);
+	(void)munmap(lost, 4096);
+}
+END_TEST
+
 START_TEST(times)
 {
 	struct fixture f;
@@ -389,6 +472,8 @@ Suite *suite_dir(void)
 		too_many_subdirectories,
 		removing,
 		a_removed_directory_takes_nothing,
+		without_a_name,
+		without_a_name_after_a_crash,
 		times,
 	};
 
