@@ -17,6 +17,7 @@ const struct tap_family families[] = {
 	{ "time", time_cases },
 	{ "perm", perm_cases },
 	{ "xattr", xattr_cases },
+	{ "acl", acl_cases },
 	{ "data", data_cases },
 	{ "copy", copy_cases },
 	{ "space", space_cases },

@@ -7,6 +7,7 @@
 
 extern const struct tap_family families[];
 
+extern const struct tap_case acl_cases[];
 extern const struct tap_case change_cases[];
 extern const struct tap_case copy_cases[];
 extern const struct tap_case data_cases[];
