@@ -259,7 +259,7 @@ void next_tick(void)
 	struct timespec start;
 	struct timespec now;
 
-	(void)clock_gettime(CLOCK_REALTIME_COARSE, &start);
+	(void)clock_gettime(CLOCK_REALTIME, &start);
 	do {
 		(void)nanosleep(&pause, NULL);
 		(void)clock_gettime(CLOCK_REALTIME_COARSE, &now);

@@ -68,7 +68,8 @@ long long mtime_of(const char *path);
 long long ctime_of(const char *path);
 long long btime_of(const char *path);
 
-/* Waits until the clock by which files are stamped has moved. */
+/* Waits until files are stamped later than with any time up to now: some are by
+ * the clock of ticks, which is behind. */
 void next_tick(void);
 
 /* Becomes another user, without any other group, or root again. */
