@@ -32,6 +32,7 @@ struct bridge {
 	struct workers *seekers;   /* immutable; for LSEEK */
 	struct refusals *refusals; /* immutable */
 	bool read_only;            /* immutable */
+	bool checked; /* immutable; the kernel checks permissions */
 	struct wire wire;
 };
 

@@ -147,6 +147,7 @@ static struct volume_new new_of(fuse_req_t req, mode_t mode)
 
 	return (struct volume_new){
 		.mode = mode,
+		.umask = ctx->umask,
 		.uid = ctx->uid,
 		.gid = ctx->gid,
 	};

@@ -2,12 +2,14 @@
 /*
  * fuse_xattr.c - extended attributes.
  *
- * "user.", "trusted." and "security." are kept. SELinux labels and POSIX ACLs
- * are refused with EOPNOTSUPP, on which the kernel stops asking for them.
+ * "user.", "trusted.", "security." and POSIX access control lists are kept.
+ * SELinux labels are refused with EOPNOTSUPP, on which the kernel stops asking for
+ * them.
  */
 #include "bridge.h"
 
 #include "base/cleanup.h"
+#include "volume/acl.h"
 
 #include <errno.h>
 #include <sys/xattr.h>
@@ -19,6 +21,11 @@ static bool has_prefix(const char *name, const char *prefix)
 	return strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
+static bool is_acl(const char *name)
+{
+	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
+}
+
 static int check_name(const char *name)
 {
 	static const char *const kept[] = { "user.", TRUSTED, "security." };
@@ -26,11 +33,37 @@ static int check_name(const char *name)
 
 	if (strcmp(name, "security.selinux") == 0)
 		return -EOPNOTSUPP;
+	if (is_acl(name))
+		return 0;
 	for (i = 0; i < ARRAY_LEN(kept); i++) {
 		if (has_prefix(name, kept[i]))
 			return name[strlen(kept[i])] == '\0' ? -EINVAL : 0;
 	}
 	return -EOPNOTSUPP;
+}
+
+/* Whether who asks is in the group of the file, or may do as if: the kernel has
+ * no word for it that libfuse passes on. Who has more groups than fit is not. */
+static bool is_member(fuse_req_t req, fuse_ino_t ino)
+{
+	enum { GROUPS_MAX = 1024 };
+	const struct fuse_ctx *ctx = fuse_req_ctx(req);
+	struct volume_attr attr;
+	gid_t groups[GROUPS_MAX];
+	int n;
+
+	if (ctx->uid == 0)
+		return true;
+	if (volume_getattr(volume_of(req), ino, &attr) < 0)
+		return false;
+	if (attr.gid == ctx->gid)
+		return true;
+	n = fuse_req_getgroups(req, GROUPS_MAX, groups);
+	for (int i = 0; i < n && n <= GROUPS_MAX; i++) {
+		if (groups[i] == attr.gid)
+			return true;
+	}
+	return false;
 }
 
 /* NOLINTNEXTLINE(readability-function-size): as libfuse calls it */
@@ -39,6 +72,8 @@ static void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 {
 	int rc = check_name(name);
 
+	if (rc == 0 && strcmp(name, ACL_ACCESS) == 0 && !is_member(req, ino))
+		flags |= VOLUME_XATTR_KILL_SGID;
 	if (rc == 0)
 		rc = volume_setxattr(volume_of(req), ino, name_of(name),
 				     span_of(value, size), flags);
@@ -68,6 +103,9 @@ static void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 	if (len == 0)
 		len = volume_getxattr(volume_of(req), ino, name_of(name), buf,
 				      size);
+	/* Where nobody is checked, `ls -l` is to ask once, not for each file. */
+	if (len == -ENODATA && is_acl(name) && !bridge_of(req)->checked)
+		len = -EOPNOTSUPP;
 	answer_value(req, len, buf, size);
 }
 

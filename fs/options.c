@@ -315,9 +315,16 @@ int options_parse(struct mount_options *o, const char *list, char *error)
  * kernel to look at them costs a GETATTR of the directory after every change in
  * it: then they are checked only on request.
  */
+bool options_checked(const struct mount_options *o, bool is_root)
+{
+	return !is_root || strstr(o->passed, "allow_other") ||
+	       strstr(o->passed, "default_permissions");
+}
+
+/* Whether libfuse has to be told so. */
 static bool needs_checks(const struct mount_options *o, bool is_root)
 {
-	return (!is_root || strstr(o->passed, "allow_other")) &&
+	return options_checked(o, is_root) &&
 	       !strstr(o->passed, "default_permissions");
 }
 

@@ -26,6 +26,9 @@ void options_init(struct mount_options *o);
  * OPTIONS_ERROR_MAX bytes and is written on failure. */
 int options_parse(struct mount_options *o, const char *list, char *error);
 
+/* Whether the kernel checks permissions, by modes and access control lists. */
+bool options_checked(const struct mount_options *o, bool is_root);
+
 /* The list for libfuse, with room for 2 * OPTIONS_TEXT_MAX bytes. Root gets
  * devices and suid programs unless told otherwise; nobody else may. */
 void options_for_kernel(const struct mount_options *o, bool is_root,

@@ -198,6 +198,7 @@ static void serve_tmpfile(struct bridge *bridge,
 	if (rc == 0) {
 		memcpy(&in, body.ptr, sizeof(in));
 		what.mode = (in.mode & ~(uint32_t)S_IFMT) | S_IFREG;
+		what.umask = in.umask;
 		rc = volume_make_unnamed(bridge->volume, header->nodeid, &what,
 					 &attr);
 	}

@@ -115,19 +115,22 @@ static int close_volume(struct session *s, int rc)
 
 static void node_init(void *userdata, struct fuse_conn_info *conn)
 {
+	const struct bridge *bridge = userdata;
 	const unsigned wanted =
 		FUSE_CAP_WRITEBACK_CACHE | FUSE_CAP_READDIRPLUS |
 		FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_CACHE_SYMLINKS |
 		FUSE_CAP_EXPORT_SUPPORT | FUSE_CAP_ASYNC_DIO |
-		FUSE_CAP_ASYNC_READ;
+		FUSE_CAP_ASYNC_READ | FUSE_CAP_DONT_MASK;
 	const unsigned unwanted = FUSE_CAP_ATOMIC_O_TRUNC |
 				  FUSE_CAP_AUTO_INVAL_DATA |
 				  FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 				  FUSE_CAP_SPLICE_MOVE | FUSE_CAP_POSIX_LOCKS |
 				  FUSE_CAP_FLOCK_LOCKS;
 
-	(void)userdata;
 	conn->want |= wanted & conn->capable;
+	/* With it the kernel checks modes, too, whatever the options are. */
+	if (bridge->checked)
+		conn->want |= FUSE_CAP_POSIX_ACL & conn->capable;
 	conn->want &= ~unwanted;
 	conn->time_gran = 1;
 }
@@ -186,6 +189,7 @@ static int new_session(struct session *s)
 	struct fuse_lowlevel_ops ops = { .init = node_init };
 	int rc = make_args(s, &args);
 
+	s->bridge.checked = options_checked(s->config->options, geteuid() == 0);
 	node_ops(&ops);
 	dir_ops(&ops);
 	file_ops(&ops);

@@ -8,6 +8,7 @@
 #include "volume/dir.h"
 
 #include "base/error.h"
+#include "volume/acl_xattr.h"
 #include "volume/data.h"
 #include "volume/policy_xattr.h"
 #include "volume/volume_impl.h"
@@ -273,13 +274,31 @@ static void first_image(const struct volume_new *what,
 int dir_new_inode(struct volume *v, struct inode *dir, uint64_t ino,
 		  const struct volume_new *what, struct inode **ret)
 {
+	struct acl_inherited lists;
 	struct volume_attr dir_attr;
 	struct inode_image image;
+	struct inode *inode;
+	int rc;
 
 	inode_attr(dir, &dir_attr);
 	first_image(what, &dir_attr, &image);
 	image.policy = policy_xattr_inherited(dir, image.attr.mode);
-	return inode_new(v, ino, &image, ret);
+	rc = acl_xattr_inherit(v, dir, what->umask, &image, &lists);
+	if (rc)
+		return rc;
+	rc = inode_new(v, ino, &image, &inode);
+	if (!rc) {
+		rc = acl_xattr_give(v, inode, &lists);
+		if (rc) {
+			/* Without a name it goes with the last reference. */
+			dir_relink(v, inode, -(int)image.attr.nlink);
+			inode_put_indexed(v, inode);
+		} else {
+			*ret = inode;
+		}
+	}
+	acl_inherited_release(&lists);
+	return rc;
 }
 
 /* What an operation that adds a name works with. */

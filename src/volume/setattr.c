@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* setattr.c - attributes of an inode: telling and setting them. */
+#include "volume/acl_xattr.h"
 #include "volume/data.h"
 #include "volume/inodes.h"
 #include "volume/volume_impl.h"
@@ -100,6 +101,8 @@ static int set_plain(struct volume *v, struct inode *inode, unsigned mask,
 			span_of(CAPABILITY_NAME, sizeof(CAPABILITY_NAME) - 1));
 		rc = rc < 0 ? rc : 0;
 	}
+	if (!rc && (mask & SET_MODE))
+		rc = acl_xattr_chmod(v, inode, to->mode);
 	if (!rc) {
 		sync_lock(&inode->lock);
 		set_locked(inode, mask, to);

@@ -88,7 +88,8 @@ int volume_lookup(struct volume *v, uint64_t parent, struct span name,
 void volume_forget(struct volume *v, uint64_t ino, uint64_t n);
 
 struct volume_new {
-	uint32_t mode; /* type and permissions, umask applied */
+	uint32_t mode;  /* type and permissions */
+	uint32_t umask; /* counts unless `parent` has a default list */
 	uint32_t uid;
 	uint32_t gid; /* ignored below a setgid directory */
 	uint64_t rdev;
@@ -178,7 +179,13 @@ ssize_t volume_getxattr(struct volume *v, uint64_t ino, struct span name,
 			void *buf, size_t cap);
 ssize_t volume_listxattr(struct volume *v, uint64_t ino, char *buf, size_t cap);
 
-/* `flags`: XATTR_CREATE, XATTR_REPLACE. */
+/* Beside the flags of setxattr(2): who sets an access control list is not in the
+ * group of the file, which then loses setgid. */
+#define VOLUME_XATTR_KILL_SGID (1 << 16)
+
+/* `flags`: XATTR_CREATE, XATTR_REPLACE, VOLUME_XATTR_KILL_SGID. The lists of
+ * system.posix_acl_access and _default are checked, and the mode follows the
+ * first one, which follows the mode. */
 int volume_setxattr(struct volume *v, uint64_t ino, struct span name,
 		    struct span value, int flags);
 int volume_removexattr(struct volume *v, uint64_t ino, struct span name);

@@ -11,6 +11,7 @@
 #include "store/db.h"
 #include "store/dump.h"
 #include "store/ops.h"
+#include "volume/acl_xattr.h"
 #include "volume/inodes.h"
 #include "volume/policy_xattr.h"
 #include "volume/volume_impl.h"
@@ -311,8 +312,15 @@ static int check_set(struct volume *v, struct inode *inode, struct span name,
 	return (size_t)n + name.len + 1 > LIST_MAX ? -ENOSPC : 0;
 }
 
-static int set_indexed(struct volume *v, struct inode *inode,
-		       const struct op_xattr *op, int flags)
+ssize_t xattr_find(struct volume *v, struct inode *inode, struct span name,
+		   void *buf, size_t cap)
+{
+	return has_any(inode) ? get_value(v, inode->ino, name, buf, cap)
+			      : -ENODATA;
+}
+
+int xattr_set(struct volume *v, struct inode *inode, const struct op_xattr *op,
+	      int flags)
 {
 	int rc = check_set(v, inode, op->name, flags);
 
@@ -335,9 +343,10 @@ int volume_setxattr(struct volume *v, uint64_t ino, struct span name,
 {
 	struct op_xattr op = { .ino = ino, .name = name, .value = value };
 	struct inode *inode;
+	const int known = XATTR_CREATE | XATTR_REPLACE | VOLUME_XATTR_KILL_SGID;
 	int rc = check_name(name);
 
-	if (!rc && (flags & ~(XATTR_CREATE | XATTR_REPLACE)))
+	if (!rc && (flags & ~known))
 		rc = -EINVAL;
 	if (!rc && value.len > VOLUME_XATTR_MAX)
 		rc = -ENOSPC;
@@ -351,7 +360,8 @@ int volume_setxattr(struct volume *v, uint64_t ino, struct span name,
 	if (!rc) {
 		rc = policy_xattr_is(name)
 			     ? policy_xattr_set(v, inode, value, flags)
-			     : set_indexed(v, inode, &op, flags);
+		     : acl_xattr_is(name) ? acl_xattr_set(v, inode, &op, flags)
+					  : xattr_set(v, inode, &op, flags);
 		inode_put_indexed(v, inode);
 	}
 	inodes_txn_end(v);
@@ -366,7 +376,10 @@ static int remove_indexed(struct volume *v, struct inode *inode,
 	if (policy_xattr_is(name))
 		return policy_xattr_remove(v, inode);
 	rc = xattr_remove(v, inode, name);
-	return rc == 0 ? -ENODATA : rc < 0 ? rc : 0;
+	/* A list that is not there is removed, as ext4 has it. */
+	if (rc == 0 && !acl_xattr_is(name))
+		rc = -ENODATA;
+	return rc < 0 ? rc : 0;
 }
 
 int volume_removexattr(struct volume *v, uint64_t ino, struct span name)

@@ -30,6 +30,14 @@ int xattr_delete_all(struct volume *v, uint64_t ino);
 /* In a transaction: the target of a new symbolic link. */
 int xattr_put_target(struct volume *v, uint64_t ino, struct span target);
 
+/* As getxattr(2), with `cap` 0 for the length. */
+ssize_t xattr_find(struct volume *v, struct inode *inode, struct span name,
+		   void *buf, size_t cap);
+
+/* In a transaction: as setxattr(2); `op` is of this inode. */
+int xattr_set(struct volume *v, struct inode *inode, const struct op_xattr *op,
+	      int flags);
+
 /* In a transaction: removes the attribute if it is there. 1: it was. */
 int xattr_remove(struct volume *v, struct inode *inode, struct span name);
 

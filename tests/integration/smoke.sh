@@ -136,13 +136,15 @@ test_smoke_xattr()
 	same list "$(getfattr --absolute-names -m - file | tail -n +2)" \
 		$'user.empty\nuser.one\nuser.two'
 	fails 'not supported' setfattr -n nonsense.name -v 1 file
-	fails 'not supported' setfacl -m u:1:r file
+	setfacl -m u:1:r,m:rw dir
 	fails 'No such attribute' getfattr -n user.none file
 	setfattr -x user.one file
 	fails 'No such attribute' setfattr -x user.one file
 	again
 	same value "$(getfattr --only-values -n user.two file | wc -c)" 10000
 	same trusted "$(getfattr --only-values -n trusted.three dir)" 3
+	same acl "$(getfacl -cp dir | grep -c '^user:[^:]*:r--$')" 1
+	same mode "$(stat -c %a dir)" 765
 	same list "$(getfattr --absolute-names -m - file | tail -n +2)" \
 		$'user.empty\nuser.two'
 	finish

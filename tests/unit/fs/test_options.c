@@ -75,11 +75,13 @@ START_TEST(takes_those_of_the_kernel)
 			       "allow_other");
 	o = parsed("ro,rw");
 	ck_assert(!o.volume.store.read_only);
+	ck_assert(options_checked(&o, false) && !options_checked(&o, true));
 	options_for_kernel(&o, false, list);
 	ck_assert_str_eq(list, "default_permissions,rw");
 	options_for_kernel(&o, true, list);
 	ck_assert_str_eq(list, "rw,suid,dev");
 	o = parsed("default_permissions");
+	ck_assert(options_checked(&o, true));
 	options_for_kernel(&o, true, list);
 	ck_assert_str_eq(list, "rw,suid,dev,default_permissions");
 	o = parsed("remount,ro");

@@ -8,6 +8,7 @@
 #include <check.h>
 
 Suite *suite_file_crash(void);
+Suite *suite_acl(void);
 Suite *suite_attr(void);
 Suite *suite_check(void);
 Suite *suite_damage(void);
