@@ -12,12 +12,16 @@
 #include "store/cache.h"
 
 #include "base/idmap.h"
+#include "base/slabs.h"
 #include "base/sync.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
-enum { N_SHARDS = 8 };
+enum {
+	N_SHARDS = 8,
+	PAGED_MIN = 8 << 10, /* less would waste much of its last page */
+};
 
 struct shard {
 	struct sync_mutex lock;
@@ -31,20 +35,23 @@ struct shard {
 };
 
 struct cache {
-	size_t shard_budget; /* immutable */
-	struct pool *blocks; /* immutable */
+	size_t shard_budget;  /* immutable */
+	struct slabs *blocks; /* immutable; of the raw bytes */
 	struct shard shards[N_SHARDS];
 };
 
-int cache_new(size_t budget, struct pool *blocks, struct cache **ret)
+int cache_new(size_t budget, struct cache **ret)
 {
 	struct cache *c = calloc(1, sizeof(*c));
 	size_t i;
 
 	if (!c)
 		return -ENOMEM;
+	if (slabs_new(&c->blocks) < 0) {
+		free(c);
+		return -ENOMEM;
+	}
 	c->shard_budget = budget / N_SHARDS;
-	c->blocks = blocks;
 	for (i = 0; i < N_SHARDS; i++) {
 		sync_mutex_init(&c->shards[i].lock, RANK_CACHE);
 		sync_cond_init(&c->shards[i].loaded);
@@ -54,32 +61,32 @@ int cache_new(size_t budget, struct pool *blocks, struct cache **ret)
 	return 0;
 }
 
-bool cache_pooled(const struct cache *c, size_t len)
+static bool in_slabs(size_t len)
 {
-	size_t block = pool_block_len(c->blocks);
-
-	return len > block / 2 && len <= block;
+	return len >= PAGED_MIN && len <= SLABS_BLOCK_MAX;
 }
 
 uint8_t *cache_block(struct cache *c, size_t len)
 {
-	return cache_pooled(c, len) ? pool_get(c->blocks) : malloc(len);
+	return in_slabs(len) ? slabs_get(c->blocks, len) : malloc(len);
 }
 
 void cache_block_put(struct cache *c, uint8_t *block, size_t len)
 {
-	if (cache_pooled(c, len))
-		pool_put(c->blocks, block);
+	if (in_slabs(len))
+		slabs_put(c->blocks, block, len);
 	else
 		free(block);
 }
 
 /* What a loaded frame takes of the memory. */
-static size_t cost_of(const struct cache *c, const struct cached *e)
+static size_t cost_of(const struct cached *e)
 {
-	size_t raw = cache_pooled(c, e->raw_len) ? pool_block_len(c->blocks)
-						 : e->raw_len;
+	size_t raw = e->raw_len;
 
+	if (in_slabs(raw))
+		raw = (raw + SLABS_PAGE_LEN - 1) / SLABS_PAGE_LEN *
+		      SLABS_PAGE_LEN;
 	return sizeof(*e) + e->n_chunks * sizeof(*e->chunks) + raw;
 }
 
@@ -110,6 +117,8 @@ void cache_free(struct cache *c)
 
 	for (i = 0; c && i < N_SHARDS; i++)
 		shard_release(c, &c->shards[i]);
+	if (c)
+		slabs_free(c->blocks);
 	free(c);
 }
 
@@ -174,7 +183,7 @@ static struct cached *publish_locked(struct cache *c, struct shard *s,
 				     struct cached *e) REQUIRES(s->lock)
 {
 	e->state = CACHED_READY;
-	e->cost = cost_of(c, e);
+	e->cost = cost_of(e);
 	s->len += e->cost;
 	link_locked(s, e);
 	return evict_locked(c, s);

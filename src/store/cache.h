@@ -11,7 +11,6 @@
 #define STORE_CACHE_H
 
 #include "base/bytes.h"
-#include "base/pool.h"
 
 struct cache;
 
@@ -46,17 +45,13 @@ struct cached {
 	struct cached *older;
 };
 
-/* `budget`: bytes of memory for frames, tables included. `blocks`: blocks of PARCEL_RAW_MAX, which
- * outlive the cache. */
-int cache_new(size_t budget, struct pool *blocks, struct cache **ret);
+/* `budget`: bytes of memory for frames, tables included. */
+int cache_new(size_t budget, struct cache **ret);
 void cache_free(struct cache *c);
 
-/* Memory for a frame's raw bytes: a pool's block if that is nearly full. */
+/* Memory for a frame's raw bytes. */
 uint8_t *cache_block(struct cache *c, size_t len);
 void cache_block_put(struct cache *c, uint8_t *block, size_t len);
-
-/* Whether a frame of this length lies in a block of the pool. */
-bool cache_pooled(const struct cache *c, size_t len);
 
 struct cache_loader {
 	/* Fills raw, raw_len, chunks, n_chunks. After a failure what is set

@@ -88,7 +88,7 @@ void ingest_end(struct store *s)
 		struct parcel *p = g->idle;
 
 		g->idle = (struct parcel *)p->work.next;
-		pool_put(s->blocks, p->raw);
+		free(p->raw);
 		free(p);
 	}
 	sync_cond_release(&g->room);
@@ -99,13 +99,13 @@ void ingest_end(struct store *s)
 	s->ingest = NULL;
 }
 
-static struct parcel *parcel_new(struct store *s)
+static struct parcel *parcel_new(void)
 {
 	struct parcel *p = malloc(sizeof(*p));
 
 	if (!p)
 		return NULL;
-	p->raw = pool_get(s->blocks);
+	p->raw = malloc(PARCEL_RAW_MAX);
 	if (p->raw)
 		return p;
 	free(p);
@@ -153,7 +153,7 @@ int parcel_get(struct store *s, bool may_wait, struct parcel **ret)
 	struct parcel *p = take_idle(s->ingest, may_wait);
 
 	if (!p)
-		p = parcel_new(s);
+		p = parcel_new();
 	if (!p) {
 		gave_back(s->ingest, NULL);
 		return -ENOMEM;
@@ -229,26 +229,12 @@ static void land(struct parcel *p)
 	sync_unlock(&g->lock);
 }
 
-/* After `done`: the parcel goes back, with a block of its own. */
-static void finish(struct parcel *p, bool taken)
-{
-	struct ingest *g = p->store->ingest;
-
-	space_settle(p->store, p->raw_len);
-	land(p);
-	if (taken)
-		p->raw = pool_get(p->store->blocks);
-	if (p->raw) {
-		gave_back(g, p);
-		return;
-	}
-	free(p);
-	gave_back(g, NULL);
-}
-
 static void run_parcel(struct parcel *p, enum pressure pressure)
 {
-	finish(p, intake_run(p, pressure));
+	intake_run(p, pressure);
+	space_settle(p->store, p->raw_len);
+	land(p);
+	gave_back(p->store->ingest, p);
 }
 
 /* Whether the queue has been rather full for longer than a burst may last. */

@@ -64,7 +64,6 @@ struct run {
 	struct context *x;
 	bool hurry; /* under pressure */
 	bool bulk;  /* of one long file */
-	bool taken; /* the cache has the parcel's block */
 	uint64_t hashes[PARCEL_CHUNKS_MAX];
 	uint64_t candidates[PARCEL_CHUNKS_MAX];
 	uint16_t
@@ -438,22 +437,6 @@ static int append(struct run *r, struct made *m)
 	return append_frame(r->s, &frame, &m->place);
 }
 
-/* Where the frame's bytes are to lie: in the parcel's own block if they are all
- * of it and fill it well. NULL: no memory. */
-static uint8_t *place_raw(struct run *r, const struct made *m)
-{
-	struct cache *cache = r->s->cache;
-	uint8_t *raw;
-
-	r->taken = m->whole && cache_pooled(cache, m->raw_len);
-	if (r->taken)
-		return r->p->raw;
-	raw = cache_block(cache, m->raw_len);
-	if (raw)
-		memcpy(raw, m->raw.ptr, m->raw_len);
-	return raw;
-}
-
 /* The raw bytes become a cached frame, if there is memory for that. */
 static void keep(struct run *r, struct made *m)
 {
@@ -475,15 +458,15 @@ static void keep(struct run *r, struct made *m)
 							m->table[i].len };
 		off += m->table[i].len;
 	}
-	made.raw = place_raw(r, m);
-	if (made.raw)
+	made.raw = cache_block(cache, m->raw_len);
+	if (made.raw) {
+		memcpy(made.raw, m->raw.ptr, m->raw_len);
 		m->cached = cache_take_insert(cache, &made);
+	}
 	if (m->cached)
 		return;
 	free(made.chunks);
-	if (!r->taken)
-		cache_block_put(cache, made.raw, m->raw_len);
-	r->taken = false;
+	cache_block_put(cache, made.raw, m->raw_len);
 }
 
 static int store_frame(struct run *r, enum fate fate, struct made *m)
@@ -551,13 +534,12 @@ static void release(struct run *r)
 	free(r);
 }
 
-bool intake_run(struct parcel *p, enum pressure pressure)
+void intake_run(struct parcel *p, enum pressure pressure)
 {
 	struct run *r = calloc(1, sizeof(*r));
 	struct store *s = p->store;
 	/* Until what was found in the bank has a reference. */
 	unsigned turn = store_enter(s);
-	bool taken = false;
 	int rc = -ENOMEM;
 
 	if (r) {
@@ -570,10 +552,7 @@ bool intake_run(struct parcel *p, enum pressure pressure)
 	if (r && r->x)
 		rc = work_on(r);
 	p->done(p, rc);
-	if (r) {
-		taken = r->taken;
+	if (r)
 		release(r);
-	}
 	store_leave(s, turn);
-	return taken;
 }

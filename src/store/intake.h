@@ -5,8 +5,6 @@
 #ifndef STORE_INTAKE_H
 #define STORE_INTAKE_H
 
-#include <stdbool.h>
-
 struct parcel;
 
 /* How long writers have waited for encoders. */
@@ -16,10 +14,8 @@ enum pressure {
 	PRESSURE_BULK, /* and what they write is one long file */
 };
 
-/*
- * Stores what is new in the parcel and calls its `done`, on this thread. Under
- * pressure less is tried. Returns whether the cache took the parcel's block.
- */
-bool intake_run(struct parcel *p, enum pressure pressure);
+/* Stores what is new in the parcel and calls its `done`, on this thread. Under
+ * pressure less is tried. */
+void intake_run(struct parcel *p, enum pressure pressure);
 
 #endif

@@ -102,7 +102,6 @@ struct store {
 
 	struct segments *segments;
 	struct contexts *contexts;
-	struct pool *blocks; /* of PARCEL_RAW_MAX */
 	struct cache *cache;
 	struct bank *bank;
 	struct sketches *sketches;

@@ -27,7 +27,6 @@
 enum {
 	COMMIT_SECONDS = 5,
 	CACHE_LEN = 64 << 20,
-	BLOCKS_KEEP = 24,
 	PREFETCH_THREADS = 4, /* some of them wait for the disk */
 	PREFETCH_QUEUE = 64,
 };
@@ -203,9 +202,7 @@ static int make_parts(struct store *s)
 	if (rc == 0)
 		rc = contexts_new(&s->contexts);
 	if (rc == 0)
-		rc = pool_new(PARCEL_RAW_MAX, BLOCKS_KEEP, &s->blocks);
-	if (rc == 0)
-		rc = cache_new(s->options.cache_len, s->blocks, &s->cache);
+		rc = cache_new(s->options.cache_len, &s->cache);
 	if (rc == 0)
 		rc = codebooks_new(&s->codebooks);
 	if (rc == 0)
@@ -449,7 +446,6 @@ static void store_free(struct store *s)
 	codebooks_free(s->codebooks);
 	txn_release(s);
 	contexts_free(s->contexts);
-	pool_free(s->blocks);
 	segments_free(s->segments);
 	space_release(s);
 	commit_release(s);

@@ -18,6 +18,7 @@ Suite *suite_idmap(void);
 Suite *suite_io(void);
 Suite *suite_pool(void);
 Suite *suite_report(void);
+Suite *suite_slabs(void);
 Suite *suite_sync(void);
 Suite *suite_varint(void);
 Suite *suite_workers(void);

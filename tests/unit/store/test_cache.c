@@ -17,7 +17,6 @@
 static const size_t BLOCK = 256 << 10;
 
 struct bed {
-	struct pool *pool;
 	struct cache *cache;
 	atomic_uint n_loads;
 	size_t len; /* of a frame */
@@ -28,14 +27,12 @@ struct bed {
 static void bed_begin(struct bed *b, size_t budget)
 {
 	*b = (struct bed){ .len = BLOCK };
-	ck_ok(pool_new(BLOCK, 8, &b->pool));
-	ck_ok(cache_new(budget, b->pool, &b->cache));
+	ck_ok(cache_new(budget, &b->cache));
 }
 
 static void bed_end(struct bed *b)
 {
 	cache_free(b->cache);
-	pool_free(b->pool);
 }
 
 /* Two chunks: ids 2 * frame and 2 * frame + 1, each byte the frame's number. */
