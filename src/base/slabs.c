@@ -2,9 +2,11 @@
 /*
  * slabs.c - a bit for each page of a slab; the first fit.
  *
- * The first page of a slab is its header, which is found by the address of a
- * block. Slabs are searched in the order of their age, so that younger ones
- * become empty.
+ * At the head of a slab's first page stands where its bits are, so that they are
+ * found by the address of a block. They are not there themselves: 2 MiB apart, those
+ * of all slabs would share a few lines of the processor's cache, and a search took
+ * 4 us. Slabs are searched in the order of their age, so that younger ones become
+ * empty.
  */
 #include "base/slabs.h"
 
@@ -27,9 +29,15 @@ enum {
 struct slab {
 	struct slab *older;
 	struct slab *younger;
-	unsigned n_used; /* pages, without the header's */
-	unsigned most;   /* no longer run of pages is free */
+	struct slab_head *head; /* owned; the memory */
+	unsigned n_used;        /* pages, but the first */
+	unsigned most;          /* no longer run of pages is free */
 	uint64_t used[N_WORDS];
+};
+
+/* Where its memory begins. */
+struct slab_head {
+	struct slab *slab;
 };
 
 struct slabs {
@@ -74,22 +82,22 @@ static unsigned next_page(const struct slab *b, unsigned i, bool used)
 static unsigned find_run(struct slab *b, unsigned n)
 {
 	unsigned from = 0;
+	unsigned most = 0;
 	unsigned to;
 
 	if (b->most < n)
 		return N_PAGES;
-	b->most = 0;
 	for (;;) {
 		from = next_page(b, from, false);
-		if (from == N_PAGES)
+		if (from == N_PAGES) {
+			b->most = most;
 			return N_PAGES;
-		to = next_page(b, from, true);
-		if (to - from >= n) {
-			b->most = N_PAGES;
-			return from;
 		}
-		if (to - from > b->most)
-			b->most = to - from;
+		to = next_page(b, from, true);
+		if (to - from >= n)
+			return from;
+		if (to - from > most)
+			most = to - from;
 		from = to;
 	}
 }
@@ -109,15 +117,25 @@ static void mark(struct slab *b, unsigned from, unsigned n, bool used)
 
 static struct slab *slab_new(void)
 {
-	struct slab *b = aligned_alloc(SLAB_LEN, SLAB_LEN);
+	struct slab *b = malloc(sizeof(*b));
+	struct slab_head *head = b ? aligned_alloc(SLAB_LEN, SLAB_LEN) : NULL;
 
-	if (!b)
+	if (!head) {
+		free(b);
 		return NULL;
+	}
 	/* Where it is refused, small pages do as well. */
-	(void)madvise(b, SLAB_LEN, MADV_HUGEPAGE);
-	*b = (struct slab){ .most = N_PAGES };
+	(void)madvise(head, SLAB_LEN, MADV_HUGEPAGE);
+	head->slab = b;
+	*b = (struct slab){ .head = head, .most = N_PAGES };
 	mark(b, 0, 1, true);
 	return b;
+}
+
+static void slab_free(struct slab *b)
+{
+	free(b->head);
+	free(b);
 }
 
 static void link_locked(struct slabs *s, struct slab *b) REQUIRES(s->lock)
@@ -145,7 +163,7 @@ void slabs_free(struct slabs *s)
 
 		assert(b->n_used == 0);
 		s->oldest = b->younger;
-		free(b);
+		slab_free(b);
 	}
 	sync_mutex_release(&s->lock);
 	free(s);
@@ -164,7 +182,7 @@ static void *take_locked(struct slabs *s, unsigned n) REQUIRES(s->lock)
 		mark(b, from, n, true);
 		s->n_empty -= b->n_used == 0;
 		b->n_used += n;
-		return (uint8_t *)b + (size_t)from * SLABS_PAGE_LEN;
+		return (uint8_t *)b->head + (size_t)from * SLABS_PAGE_LEN;
 	}
 	return NULL;
 }
@@ -194,12 +212,15 @@ void *slabs_get(struct slabs *s, size_t len)
 void slabs_put(struct slabs *s, void *block, size_t len)
 {
 	size_t off = (uintptr_t)block % SLAB_LEN;
-	struct slab *b = (struct slab *)(void *)((uint8_t *)block - off);
 	unsigned n = pages_of(len);
+	struct slab_head *head;
+	struct slab *b;
 	bool drop = false;
 
 	if (!block)
 		return;
+	head = (struct slab_head *)(void *)((uint8_t *)block - off);
+	b = head->slab;
 	sync_lock(&s->lock);
 	mark(b, (unsigned)(off / SLABS_PAGE_LEN), n, false);
 	b->most = N_PAGES;
@@ -210,5 +231,5 @@ void slabs_put(struct slabs *s, void *block, size_t len)
 		unlink_locked(s, b);
 	sync_unlock(&s->lock);
 	if (drop)
-		free(b);
+		slab_free(b);
 }
