@@ -73,12 +73,23 @@ static void decode_run(const struct ahead_run *r, struct context *x,
 	}
 }
 
+/* Somebody may have been quicker. */
+static bool is_wanted(const struct ahead_run *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!cache_has(r->s->cache, r->frames[i].place.frame))
+			return true;
+	return false;
+}
+
 static void read_run(const struct ahead_run *r, struct context *x)
 {
 	uint64_t number = r->frames[0].place.segment;
 	struct span bytes = { NULL, 0 };
 	struct segment *seg;
 
+	if (!is_wanted(r))
+		return;
 	/* It may be in a buffer still. */
 	if (r->s->log && log_written(r->s->log, number, r->to) < 0)
 		return;
@@ -185,10 +196,11 @@ void ahead_add(struct ahead *a, uint64_t chunk)
 
 	if (chunk_locate(a->store, chunk, place) < 0)
 		return;
-	/* The chunks of a frame mostly come one after the other. */
-	if (place->frame == a->frame)
+	/* The chunks of a frame mostly come one after the other, and short reads
+	 * come to the same chunk many times. */
+	if (atomic_exchange(&a->store->prefetched, place->frame) ==
+	    place->frame)
 		return;
-	a->frame = place->frame;
 	if (is_sound(place) && !cache_has(a->store->cache, place->frame))
 		add_frame(a, &frame);
 }

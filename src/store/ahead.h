@@ -18,7 +18,6 @@ struct ahead_run;
 struct ahead {
 	struct store *store;
 	bool long_stream;
-	uint64_t frame;        /* the newest; 0: none */
 	struct ahead_run *run; /* being gathered; owned; NULL: none */
 };
 

@@ -110,6 +110,7 @@ struct store {
 	struct ingest *ingest;
 	struct trainer *trainer; /* NULL: nothing is written */
 	struct workers *prefetchers;
+	atomic_uint_fast64_t prefetched; /* atomic: the newest frame, a hint */
 	/* atomic: frames of which a chunk was read alone, hints */
 	atomic_uint_fast64_t touched[N_TOUCHED];
 	struct housekeeping *housekeeping; /* NULL: not started */

@@ -28,7 +28,7 @@ enum {
 	COMMIT_SECONDS = 5,
 	CACHE_LEN = 64 << 20,
 	PREFETCH_THREADS = 4, /* some of them wait for the disk */
-	PREFETCH_QUEUE = 64,
+	PREFETCH_QUEUE = 256,
 };
 
 /* ---- failing ------------------------------------------------------------- */
