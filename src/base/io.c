@@ -255,6 +255,14 @@ int io_size(int fd, uint64_t *ret)
 	if (rc < 0)
 		return rc;
 	*ret = (uint64_t)st.st_size;
+	/* A disk has no size that fstat(2) would tell. */
+	if (S_ISBLK(st.st_mode)) {
+		off_t end = lseek(fd, 0, SEEK_END);
+
+		if (end < 0)
+			return -errno;
+		*ret = (uint64_t)end;
+	}
 	return 0;
 }
 

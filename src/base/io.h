@@ -74,6 +74,7 @@ bool io_is_cached(int fd, uint64_t off, uint64_t len);
  * disk. Makes nothing durable. May wait for a busy disk's queue. */
 void io_write_behind(int fd, uint64_t off, uint64_t len);
 
+/* Of a file or a disk. */
 int io_size(int fd, uint64_t *ret);
 int io_mkdir(int dirfd, const char *name, unsigned mode);
 int io_unlink(int dirfd, const char *name);

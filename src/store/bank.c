@@ -353,9 +353,12 @@ int bank_ref(struct bank *b, uint64_t chunk, int64_t delta)
 {
 	const uint64_t *known = idmap_find(&b->refs, chunk);
 	uint64_t refs = known ? *known - 1 : 0;
-	bool pending = !known && pending_ref(b, chunk, delta, &refs);
+	bool pending;
 	int rc = 0;
 
+	if (b->uncounted)
+		return 0;
+	pending = !known && pending_ref(b, chunk, delta, &refs);
 	if (!known && !pending)
 		rc = load_refs(b, chunk, &refs);
 	if (rc == -ENOENT && b->rows.merging)

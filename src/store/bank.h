@@ -180,6 +180,12 @@ void bank_rebuild_begin(struct bank *b);
  * to that are in no frame. */
 int bank_rebuild_end(struct bank *b, atomic_int_fast64_t *totals);
 
+/* ---- for recovery ------------------------------------------------------------ */
+
+/* Empties the tables. From now on rows are merged as above, and nobody counts
+ * references. INDEX held. */
+int bank_salvage_begin(struct bank *b);
+
 /* ---- walks over the tables; INDEX held ------------------------------------ */
 
 /* A frame, and what of it is still of use. */

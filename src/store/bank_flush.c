@@ -523,6 +523,15 @@ void bank_rebuild_begin(struct bank *b)
 	b->rows.merging = true;
 }
 
+int bank_salvage_begin(struct bank *b)
+{
+	int rc = bank_rows_clear(&b->rows);
+
+	b->uncounted = true;
+	bank_rebuild_begin(b);
+	return rc;
+}
+
 static int hold_codebook(void *ctx, uint64_t codebook, int64_t n)
 {
 	return codebooks_ref(ctx, codebook, n);

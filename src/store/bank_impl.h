@@ -28,6 +28,7 @@ struct bank {
 	struct bank_rows rows;       /* INDEX */
 	struct idmap refs;           /* INDEX: chunk -> new count, + 1 */
 	struct codebooks *codebooks; /* immutable; counted by us */
+	bool uncounted;              /* INDEX: references are not counted */
 
 	struct sync_mutex lock;
 	struct pending open GUARDED_BY(lock);

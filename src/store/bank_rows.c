@@ -63,6 +63,12 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 	return rc == 0 ? bank_rows_attach_dump(r, db) : rc;
 }
 
+int bank_rows_clear(struct bank_rows *r)
+{
+	return db_exec(r->db, "DELETE FROM chunk; DELETE FROM content; DELETE "
+			      "FROM frame; DELETE FROM base");
+}
+
 static void take_place(struct db_stmt *s, struct frame_place *ret)
 {
 	*ret = (struct frame_place){

@@ -46,6 +46,9 @@ struct bank_rows {
 /* The statements belong to the connection. */
 int bank_rows_attach(struct bank_rows *r, struct db *db);
 
+/* Deletes all rows. */
+int bank_rows_clear(struct bank_rows *r);
+
 /* -ENOENT: no such chunk. -EUCLEAN: a chunk without its frame. */
 int bank_rows_locate(struct bank_rows *r, uint64_t chunk,
 		     struct frame_place *ret);

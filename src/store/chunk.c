@@ -59,7 +59,8 @@ static int read_record(struct context *x, const struct frame_place *place,
 	buffer_clear(&x->payload);
 	rc = buffer_reserve(&x->payload, len);
 	if (rc == 0)
-		rc = io_pread_full(seg->fd, x->payload.data, len, place->off);
+		rc = io_pread_full(seg->fd, x->payload.data, len,
+				   seg->base + place->off);
 	if (rc < 0)
 		return rc;
 	x->payload.len = len;

@@ -301,6 +301,28 @@ void index_tidy(struct index *x)
 		x->len = db_file_len(x->db);
 }
 
+int index_private(struct index *x, const char *schema)
+{
+	*x = (struct index){ .view = true };
+	return make_new(x, schema);
+}
+
+bool index_is_sound(struct index *x)
+{
+	struct db_stmt *s;
+	struct span text;
+	bool sound = false;
+
+	if (db_prepare(x->db, "PRAGMA quick_check(1)", &s) < 0)
+		return false;
+	if (db_step(s) == 1) {
+		text = db_column_blob(s, 0);
+		sound = text.len == 2 && memcmp(text.ptr, "ok", 2) == 0;
+	}
+	db_stmt_free(s);
+	return sound;
+}
+
 void index_close(struct index *x)
 {
 	db_close(x->db);

@@ -71,6 +71,12 @@ int index_view(struct index *x, const char *dir, const char *schema,
  * already. Statements have to be prepared again. */
 int index_thaw(struct index *x);
 
+/* A new one without a name, which ends with the connection. */
+int index_private(struct index *x, const char *schema);
+
+/* Whether the pages of the file make sense, one by one: reads them all. */
+bool index_is_sound(struct index *x);
+
 void index_close(struct index *x);
 
 /* Closes the file, puts it aside and makes a new one. */

@@ -13,9 +13,14 @@ enum {
 
 int scan_init(struct scan *s, struct segment *segment, uint64_t off)
 {
+	int rc;
+
 	*s = (struct scan){ .segment = segment, .off = off };
 	buffer_init(&s->window, WINDOW_MAX);
-	return io_size(segment->fd, &s->size);
+	rc = io_size(segment->fd, &s->size);
+	if (rc == 0)
+		s->size -= min_u64(s->size, segment->base);
+	return rc;
 }
 
 void scan_release(struct scan *s)
@@ -36,7 +41,8 @@ static int view(struct scan *s, uint64_t off, size_t len, struct span *ret)
 		rc = buffer_reserve(&s->window, want);
 		if (rc < 0)
 			return rc;
-		n = io_pread(s->segment->fd, s->window.data, want, off);
+		n = io_pread(s->segment->fd, s->window.data, want,
+			     s->segment->base + off);
 		if (n < 0)
 			return (int)n;
 		s->window.len = (size_t)n;

@@ -27,6 +27,8 @@ struct segments {
 	uint64_t n_removed GUARDED_BY(lock); /* files, ever */
 	int log_fd;                          /* immutable */
 	uint8_t uuid[SEGMENT_UUID_LEN];      /* immutable */
+	segments_opener *opener;             /* immutable; NULL: open_named() */
+	void *opener_ctx;
 };
 
 int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
@@ -42,6 +44,12 @@ int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
 	memcpy(t->uuid, uuid, SEGMENT_UUID_LEN);
 	*ret = t;
 	return 0;
+}
+
+void segments_open_by(struct segments *t, segments_opener *open, void *ctx)
+{
+	t->opener = open;
+	t->opener_ctx = ctx;
 }
 
 static void segment_free(struct segment *s)
@@ -101,15 +109,17 @@ static struct segment *find_locked(struct segments *t, uint64_t number)
 	return s;
 }
 
-static struct segment *segment_new(int fd, const struct segment_header *h)
+/* Takes ownership of the descriptor also on failure. */
+static struct segment *segment_new(const struct segment *like)
 {
 	struct segment *s = malloc(sizeof(*s));
 
 	if (!s) {
-		(void)io_close(fd);
+		(void)io_close(like->fd);
 		return NULL;
 	}
-	*s = (struct segment){ .header = *h, .fd = fd, .n_refs = 1 };
+	*s = *like;
+	s->n_refs = 1;
 	atomic_init(&s->direct_fd, DIRECT_UNTRIED);
 	return s;
 }
@@ -122,19 +132,19 @@ static int enter_locked(struct segments *t, struct segment *s) REQUIRES(t->lock)
 	return idmap_set(&t->open, s->header.number, (uintptr_t)s);
 }
 
-/* Takes ownership of `fd` also on failure. -EAGAIN: files have been removed
+/* Takes ownership of the descriptor also on failure. -EAGAIN: files have been removed
  * since `n_removed` were gone, maybe this one. */
-static int adopt(struct segments *t, int fd, const struct segment_header *h,
+static int adopt(struct segments *t, const struct segment *like,
 		 uint64_t n_removed, struct segment **ret)
 {
-	struct segment *s = segment_new(fd, h);
+	struct segment *s = segment_new(like);
 	struct segment *old;
 	int rc = 0;
 
 	if (!s)
 		return -ENOMEM;
 	sync_lock(&t->lock);
-	old = find_locked(t, h->number);
+	old = find_locked(t, like->header.number);
 	if (!old)
 		rc = t->n_removed == n_removed ? enter_locked(t, s) : -EAGAIN;
 	sync_unlock(&t->lock);
@@ -164,7 +174,8 @@ static struct segment *expel_locked(struct segments *t, uint64_t number)
 static int adopt_new(struct segments *t, int fd, const struct segment_header *h,
 		     struct segment **ret)
 {
-	struct segment *s = segment_new(fd, h);
+	struct segment *s =
+		segment_new(&(struct segment){ .header = *h, .fd = fd });
 	struct segment *old;
 	int rc;
 
@@ -202,12 +213,26 @@ static int read_header(struct segments *t, int fd, uint64_t number,
 	return 0;
 }
 
+static int open_named(struct segments *t, uint64_t number, struct segment *ret)
+{
+	char name[SEGMENT_NAME_LEN + 1];
+	AUTO_CLOSE int fd = -1;
+	int rc;
+
+	segment_name(number, name);
+	fd = io_open(t->log_fd, name, O_RDONLY, 0);
+	if (fd < 0)
+		return fd;
+	rc = read_header(t, fd, number, &ret->header);
+	if (rc == 0)
+		ret->fd = steal_fd(&fd);
+	return rc;
+}
+
 static int open_segment(struct segments *t, uint64_t number,
 			struct segment **ret)
 {
-	char name[SEGMENT_NAME_LEN + 1];
-	struct segment_header header;
-	AUTO_CLOSE int fd = -1;
+	struct segment new = { .base = 0 };
 	uint64_t n_removed;
 	struct segment *s;
 	int rc;
@@ -220,16 +245,13 @@ static int open_segment(struct segments *t, uint64_t number,
 		*ret = s;
 		return 0;
 	}
-	segment_name(number, name);
-	fd = io_open(t->log_fd, name, O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	rc = read_header(t, fd, number, &header);
+	rc = t->opener ? t->opener(t->opener_ctx, number, &new)
+		       : open_named(t, number, &new);
 	if (rc < 0)
 		return rc;
 	/* Frames lie here and there, and ahead.c reads whole runs. */
-	io_random_reads(fd);
-	return adopt(t, steal_fd(&fd), &header, n_removed, ret);
+	io_random_reads(new.fd);
+	return adopt(t, &new, n_removed, ret);
 }
 
 int segments_get(struct segments *t, uint64_t number, struct segment **ret)

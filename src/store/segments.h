@@ -20,16 +20,25 @@ struct segments;
 struct segment {
 	struct segment_header header; /* immutable */
 	int fd;                       /* immutable */
-	atomic_int direct_fd;         /* the table's; to read past the cache */
-	unsigned n_refs;              /* the table's */
-	bool removed;                 /* the table's: nobody finds it */
-	uint64_t used;                /* the table's */
+	uint64_t base;        /* immutable; of its first byte in the file */
+	atomic_int direct_fd; /* the table's; to read past the cache */
+	unsigned n_refs;      /* the table's */
+	bool removed;         /* the table's: nobody finds it */
+	uint64_t used;        /* the table's */
 };
 
 /* `log_fd`: the directory log/, borrowed. */
 int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
 		 struct segments **ret);
 void segments_free(struct segments *t);
+
+/*
+ * From now on segments are opened by somebody else, who sets fd, base and header
+ * (its number is the one asked for). Before the first one is opened; nothing may
+ * be made or removed then.
+ */
+typedef int segments_opener(void *ctx, uint64_t number, struct segment *ret);
+void segments_open_by(struct segments *t, segments_opener *open, void *ctx);
 
 /* Opens it for reading, unless it is open already. */
 int segments_get(struct segments *t, uint64_t number, struct segment **ret);

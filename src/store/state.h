@@ -38,6 +38,7 @@ struct ingest;
 struct housekeeping;
 struct maintain;
 struct round_end;
+struct salvage;
 struct trainer;
 
 /* Changes that are not in the log yet. INDEX. */
@@ -82,6 +83,7 @@ struct store {
 	int dir_fd;
 	int log_fd; /* the directory log/ */
 	int lock_fd;
+	struct salvage *salvage; /* owned; NULL: an ordinary store */
 	struct superblock superblock;
 	struct store_options options;   /* defaults filled in */
 	struct store_handlers handlers; /* immutable */
@@ -137,6 +139,17 @@ struct store {
 	uint64_t last_seq;        /* highest of earlier mounts */
 	uint64_t position_before; /* bytes of segments before position's */
 };
+
+/* store.c: the steps of opening. store_attach() prepares all statements and begins
+ * a transaction. store_free() ends what is half open. */
+struct store *store_alloc(const struct store_options *options,
+			  const struct store_handlers *handlers);
+int store_make_parts(struct store *s);
+int store_attach(struct store *s);
+void store_free(struct store *s);
+
+/* salvage.c. NULL is fine. */
+void salvage_free(struct salvage *v);
 
 /* txn.c */
 int txn_init(struct store *s);

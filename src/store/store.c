@@ -125,8 +125,8 @@ static void describe_self(struct store *s)
 
 /* ---- opening ------------------------------------------------------------- */
 
-static struct store *store_new(const struct store_options *options,
-			       const struct store_handlers *handlers)
+struct store *store_alloc(const struct store_options *options,
+			  const struct store_handlers *handlers)
 {
 	struct store *s = calloc(1, sizeof(*s));
 
@@ -195,7 +195,7 @@ static int open_dir(struct store *s, const char *path)
 	return 0;
 }
 
-static int make_parts(struct store *s)
+int store_make_parts(struct store *s)
 {
 	int rc = segments_new(s->log_fd, s->superblock.uuid, &s->segments);
 
@@ -215,7 +215,7 @@ static int make_parts(struct store *s)
 }
 
 /* Prepares all statements and begins the transaction. */
-static int attach(struct store *s)
+int store_attach(struct store *s)
 {
 	struct db *db = s->index.db;
 	int rc = bank_attach(s->bank, db);
@@ -236,7 +236,7 @@ static int replace_index(struct store *s)
 
 	bank_reset(s->bank);
 	rc = index_replace(&s->index, s->handlers.schema);
-	return rc == 0 ? attach(s) : rc;
+	return rc == 0 ? store_attach(s) : rc;
 }
 
 /*
@@ -295,7 +295,7 @@ static int replay_on_copy(struct store *s, struct replayed *ret)
 	bank_reset(s->bank);
 	rc = index_thaw(&s->index);
 	if (rc == 0)
-		rc = attach(s);
+		rc = store_attach(s);
 	return rc == 0 ? replay(s, false, NULL, ret) : rc;
 }
 
@@ -326,7 +326,7 @@ static int catch_up(struct store *s, bool new, struct replayed *ret)
 	bool cut = !only_look(s);
 	bool half = false;
 	struct index_meta m;
-	int rc = attach(s);
+	int rc = store_attach(s);
 
 	if (rc == 0)
 		rc = index_load(&s->index, &m);
@@ -411,7 +411,7 @@ static int open_all(struct store *s, const char *path)
 	int rc = open_dir(s, path);
 
 	if (rc == 0)
-		rc = make_parts(s);
+		rc = store_make_parts(s);
 	if (rc == 0)
 		rc = open_index(s);
 	if (rc == 0 && s->log)
@@ -432,7 +432,7 @@ static void close_fd(int fd)
 		(void)io_close(fd);
 }
 
-static void store_free(struct store *s)
+void store_free(struct store *s)
 {
 	ingest_end(s);
 	trainer_free(s->trainer);
@@ -447,6 +447,7 @@ static void store_free(struct store *s)
 	txn_release(s);
 	contexts_free(s->contexts);
 	segments_free(s->segments);
+	salvage_free(s->salvage);
 	space_release(s);
 	commit_release(s);
 	grace_release(&s->grace);
@@ -463,7 +464,7 @@ static void store_free(struct store *s)
 int store_open(const char *path, const struct store_options *options,
 	       const struct store_handlers *handlers, struct store **ret)
 {
-	struct store *s = store_new(options, handlers);
+	struct store *s = store_alloc(options, handlers);
 	int rc;
 
 	*ret = s;

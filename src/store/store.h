@@ -65,6 +65,9 @@ struct store_handlers {
 	/* Tables of the user: run once on a new index. Static SQL. */
 	const char *schema;
 
+	/* Empties those tables; for salvage_open() only, which borrows it. */
+	const char *clear;
+
 	/* Prepare statements on a connection; called with INDEX held, again
 	 * after the index was replaced. */
 	int (*attach)(void *ctx, struct db *db);

@@ -13,6 +13,7 @@ struct flusher;
 
 /* SQL text of table `extent`, part of the volume's schema. */
 extern const char filemap_schema[];
+extern const char filemap_clear[]; /* empties the table */
 
 /* Statements of table `extent`; one object per volume. INDEX held. */
 struct filemap;

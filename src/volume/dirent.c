@@ -27,6 +27,8 @@ const char dirent_schema[] =
 	" name BLOB NOT NULL, ino INTEGER NOT NULL, type INTEGER NOT NULL,"
 	" PRIMARY KEY(parent, cookie)) WITHOUT ROWID;";
 
+const char dirent_clear[] = "DELETE FROM dirent;";
+
 int dirents_new(struct dirents **ret)
 {
 	struct dirents *d = calloc(1, sizeof(*d));

@@ -19,6 +19,7 @@ struct volume;
 enum { DIRENT_PROBE_MAX = 16 };
 
 extern const char dirent_schema[];
+extern const char dirent_clear[]; /* empties the table */
 
 int dirents_new(struct dirents **ret);
 int dirents_attach(struct dirents *d, struct db *db);

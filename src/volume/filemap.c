@@ -45,6 +45,8 @@ const char filemap_schema[] =
 	"CREATE TABLE extent(ino INTEGER NOT NULL, off INTEGER NOT NULL,"
 	" leaf BLOB NOT NULL, PRIMARY KEY(ino, off)) WITHOUT ROWID;";
 
+const char filemap_clear[] = "DELETE FROM extent;";
+
 int filemap_new(struct volume *v, struct filemap **ret)
 {
 	struct filemap *m = calloc(1, sizeof(*m));

@@ -29,6 +29,8 @@ const char inode_row_schema[] =
 	"CREATE TABLE inode(ino INTEGER PRIMARY KEY, image BLOB NOT NULL);"
 	"CREATE TABLE orphan(ino INTEGER PRIMARY KEY);";
 
+const char inode_row_clear[] = "DELETE FROM inode;DELETE FROM orphan;";
+
 int inode_rows_new(struct inode_rows **ret)
 {
 	struct inode_rows *rows = calloc(1, sizeof(*rows));

@@ -17,6 +17,7 @@ struct inode_rows;
 struct volume;
 
 extern const char inode_row_schema[];
+extern const char inode_row_clear[]; /* empties the table */
 
 int inode_rows_new(struct inode_rows **ret);
 int inode_rows_attach(struct inode_rows *rows, struct db *db);

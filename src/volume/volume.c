@@ -15,6 +15,7 @@
 #include "volume/filemap.h"
 #include "volume/inode_row.h"
 #include "volume/inodes.h"
+#include "volume/salvage.h"
 #include "volume/volume_impl.h"
 #include "volume/xattr.h"
 
@@ -46,6 +47,8 @@ static int attach(void *ctx, struct db *db)
 		rc = xattrs_attach(v->xattrs, db);
 	if (!rc)
 		rc = filemap_attach(v->filemap, db);
+	if (!rc && v->salvage)
+		rc = salvage_rows_attach(v->salvage, db);
 	return rc;
 }
 
@@ -118,24 +121,24 @@ static void free_volume(struct volume *v)
 	filemap_free(v->filemap);
 	flusher_free(v->flusher);
 	leaf_ring_release(&v->leaf_ring);
+	salvage_rows_free(v->salvage);
 	free(v->schema);
 	free(v);
 }
 
-static char *join_schemas(void)
+/* One text of several; NULL: no memory. */
+static char *join(const char *const *parts, size_t n)
 {
-	const char *const parts[] = { inode_row_schema, dirent_schema,
-				      xattr_schema, filemap_schema };
 	size_t len = 0;
 	char *text;
 
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++)
+	for (size_t i = 0; i < n; i++)
 		len += strlen(parts[i]);
 	text = malloc(len + 1);
 	if (!text)
 		return NULL;
 	len = 0;
-	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+	for (size_t i = 0; i < n; i++) {
 		size_t part_len = strlen(parts[i]);
 
 		memcpy(text + len, parts[i], part_len);
@@ -143,6 +146,22 @@ static char *join_schemas(void)
 	}
 	text[len] = '\0';
 	return text;
+}
+
+static char *join_schemas(void)
+{
+	const char *const parts[] = { inode_row_schema, dirent_schema,
+				      xattr_schema, filemap_schema };
+
+	return join(parts, ARRAY_LEN(parts));
+}
+
+static char *join_clears(void)
+{
+	const char *const parts[] = { inode_row_clear, dirent_clear,
+				      xattr_clear, filemap_clear };
+
+	return join(parts, ARRAY_LEN(parts));
 }
 
 static int new_volume(const struct volume_options *options, struct volume **ret)
@@ -191,6 +210,29 @@ static int open_store(const char *path, const struct volume_options *options,
 	handlers.ctx = v;
 	handlers.schema = v->schema;
 	rc = store_open(path, &options->store, &handlers, &v->store);
+	if (rc)
+		free_volume(v);
+	else
+		*ret = v;
+	return rc;
+}
+
+int volume_salvage(const struct salvage_options *options, struct volume **ret)
+{
+	const struct volume_options plain = { .n_inodes = 0 };
+	struct store_handlers handlers = { .attach = attach, .apply = apply };
+	AUTO_FREE char *clear = join_clears();
+	struct volume *v;
+	int rc = new_volume(&plain, &v);
+
+	if (rc)
+		return rc;
+	handlers.ctx = v;
+	handlers.schema = v->schema;
+	handlers.clear = clear;
+	rc = clear ? salvage_rows_new(&v->salvage) : -ENOMEM;
+	if (!rc)
+		rc = salvage_open(options, &handlers, &v->store);
 	if (rc)
 		free_volume(v);
 	else

@@ -13,6 +13,7 @@ struct filemap;
 struct flusher;
 struct inode_rows;
 struct inodes;
+struct salvage_rows;
 struct xattrs;
 
 struct volume {
@@ -24,6 +25,7 @@ struct volume {
 	struct dirents *dirents;       /* GUARDED_BY(INDEX) */
 	struct xattrs *xattrs;         /* GUARDED_BY(INDEX) */
 	struct filemap *filemap;       /* GUARDED_BY(INDEX) */
+	struct salvage_rows *salvage;  /* GUARDED_BY(INDEX); mostly NULL */
 	struct flusher *flusher;       /* own locks: DIRTY, PACKER */
 	struct leaf_ring leaf_ring;    /* own lock: LEAF */
 };

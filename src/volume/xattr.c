@@ -35,6 +35,8 @@ const char xattr_schema[] =
 	"CREATE TABLE xattr(ino INTEGER NOT NULL, name BLOB NOT NULL,"
 	" value BLOB NOT NULL, PRIMARY KEY(ino, name)) WITHOUT ROWID;";
 
+const char xattr_clear[] = "DELETE FROM xattr;";
+
 int xattrs_new(struct xattrs **ret)
 {
 	struct xattrs *x = calloc(1, sizeof(*x));

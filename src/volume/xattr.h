@@ -15,6 +15,7 @@ struct db;
 struct xattrs;
 
 extern const char xattr_schema[];
+extern const char xattr_clear[]; /* empties the table */
 
 int xattrs_new(struct xattrs **ret);
 int xattrs_attach(struct xattrs *x, struct db *db);

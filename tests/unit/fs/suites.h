@@ -20,6 +20,7 @@ Suite *suite_options(void);
 Suite *suite_output(void);
 Suite *suite_pieces(void);
 Suite *suite_raw(void);
+Suite *suite_recover(void);
 Suite *suite_refusals(void);
 Suite *suite_stats(void);
 Suite *suite_transfer(void);

@@ -10,6 +10,7 @@
 Suite *suite_ahead(void);
 Suite *suite_bank(void);
 Suite *suite_cache(void);
+Suite *suite_carve(void);
 Suite *suite_checkpoint(void);
 Suite *suite_chunk(void);
 Suite *suite_clean(void);
