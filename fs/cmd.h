@@ -56,6 +56,7 @@ extern const struct command cmd_explain;
 extern const struct command cmd_ls;
 extern const struct command cmd_cat;
 extern const struct command cmd_recover;
+extern const struct command cmd_inspect;
 
 /* Prints a command's help to stdout. */
 void cmd_help(const struct command *c);

@@ -319,3 +319,24 @@ int carve_next(struct carve *c, struct carved *ret)
 	}
 	return rc;
 }
+
+int carve_is_zero(struct carve *c, uint64_t off)
+{
+	struct span bytes;
+	size_t i;
+	int rc;
+
+	while (off < c->size) {
+		rc = view(c, off, SEARCH_LEN, &bytes);
+		if (rc < 0)
+			return rc;
+		if (bytes.len == 0)
+			break;
+		for (i = 0; i < bytes.len; i++) {
+			if (bytes.ptr[i] != 0)
+				return 0;
+		}
+		off += bytes.len;
+	}
+	return 1;
+}

@@ -61,4 +61,7 @@ int carve_front_head(struct carve *c, struct segment_header *ret,
 /* The next record that one of the keys proves. 1; 0: none. */
 int carve_next(struct carve *c, struct carved *ret);
 
+/* Whether there are only zeros from `off` on: 1, 0. */
+int carve_is_zero(struct carve *c, uint64_t off);
+
 #endif

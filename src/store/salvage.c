@@ -207,22 +207,11 @@ static int read_records(struct reading *r)
 /* Zeros were written ahead of the end; they are nothing to speak of. */
 static int tell_tail(struct reading *r)
 {
-	static const uint8_t zeros[4096];
-	uint8_t bytes[sizeof(zeros)];
-	uint64_t size = r->carve.size;
-	uint64_t off = r->good;
-	ssize_t n = 1;
+	int rc = carve_is_zero(&r->carve, r->good);
 
-	while (off < size && n > 0) {
-		n = io_pread(r->carve.fd, bytes, sizeof(bytes), off);
-		if (n > 0 && memcmp(bytes, zeros, (size_t)n) != 0)
-			n = -EIO;
-		if (n > 0)
-			off += (uint64_t)n;
-	}
-	if (n < 0)
-		tell_bad(r, r->good, size);
-	return 0;
+	if (rc == 0)
+		tell_bad(r, r->good, r->carve.size);
+	return rc < 0 ? rc : 0;
 }
 
 static int read_file(struct salvage *v, size_t file)
@@ -364,6 +353,17 @@ int salvage_open(const struct salvage_options *options,
 bool salvage_is_whole(const struct store *s)
 {
 	return s->salvage && s->salvage->whole;
+}
+
+const char *salvage_source(const struct store *s, uint64_t segment,
+			   uint64_t *ret_base)
+{
+	const struct sources *src = &s->salvage->sources;
+
+	if (segment == 0 || segment > src->n_pieces)
+		return NULL;
+	*ret_base = src->pieces[segment - 1].base;
+	return src->files[src->pieces[segment - 1].file].path;
 }
 
 int salvage_save(struct store *s, uint64_t n_rows)

@@ -58,6 +58,11 @@ int salvage_open(const struct salvage_options *options,
 /* Whether all that the log said since its newest checkpoint is there. */
 bool salvage_is_whole(const struct store *s);
 
+/* The file that holds what has this number of a segment here, and where in it its
+ * offsets begin. NULL: no such number. */
+const char *salvage_source(const struct store *s, uint64_t segment,
+			   uint64_t *ret_base);
+
 /* The user has written so many rows into tables of its own: they must not become
  * too many in one transaction. INDEX held. */
 int salvage_save(struct store *s, uint64_t n_rows);

@@ -18,8 +18,8 @@ recover_store()
 	"$SIGMAFS" umount mnt
 	mount_at store mnt
 	bytes 500000 2 >mnt/data/more
-	chmod 4751 mnt/data/more
 	chown 12:34 mnt/data/more
+	chmod 4751 mnt/data/more
 	setfattr -n user.key -v value mnt/data/more
 	truncate -s 3000000 mnt/data/holes
 	echo tail >>mnt/data/holes
@@ -241,4 +241,71 @@ test_recover_refuses()
 	refuses 8 "'store/new'" "$SIGMAFS" recover store store/new
 	refuses 16 'is a directory' "$SIGMAFS" recover --carve store new
 	"$SIGMAFS" recover store new
+}
+
+# inspected STATUS ARGUMENT...: what `inspect` shows, in `shown`.
+inspected()
+{
+	local wanted=$1 status=0
+	shift
+	"$SIGMAFS" inspect "$@" >shown 2>err || status=$?
+	same "status of inspect $*" "$status" "$wanted"
+}
+
+# has PATTERN: a line of what was shown.
+has()
+{
+	grep -qE -- "$1" shown || fail "no line '$1' in: $(head -n 30 shown)"
+}
+
+test_inspect()
+{
+	local id
+	recover_store
+	inspected 0 store
+	has "^superblock uuid='[0-9a-f]{32}' label='' created=[0-9]+ "
+	same 'segments' "$(grep -c '^segment number=' shown)" 4
+	inspected 0 --json store segments
+	same 'segments' "$(grep -c '^{"what":"segment","number":' shown)" 4
+	inspected 0 store records
+	has "^record segment=2 .*type='frame' .*chunks=[0-9]+ .*nodes='"
+	has "^record segment=1 .*type='operations' sequence=1 "
+	inspected 0 store commits
+	has "type='commit' .*first=1 records=1 durable="
+	inspected 0 store operations
+	has "type='DIRENT' .*name='noise'"
+	has "type='INODE' .*mode='104751' .*uid=12 gid=34 "
+	has "type='XATTR' .*name='user.key' length=5"
+	has "type='XATTR' .*target='../text/sub'"
+	has "type='MAP' .*file_offset=0 length=[0-9]+ extents="
+	inspected 0 store codebooks
+	inspected 0 store file data/holes
+	has "^inode inode=[0-9]+ mode='100644' links=1 .*size=3000005 "
+	has "^hole file_offset=0 length=2998272$|^hole file_offset=0 length=3000000$"
+	id=$(sed -n 's/^chunk .* chunk=\([0-9]*\) .*/\1/p' shown | head -n 1)
+	inspected 0 --json store chunk "$id"
+	has "^\{\"what\":\"chunk\",\"chunk\":$id,.*\"nodes\":\"[a-z]"
+	inspected 4 store chunk 999999
+	has "error='"
+	# Nothing of it must be whole.
+	rm store/sigmafs.store store/index.db
+	poke store/log/0000000002.seg 300000
+	truncate -s 100 store/log/0000000001.seg
+	poke store/log/0000000003.seg 20
+	inspected 4 store
+	has "^superblock error='No such file"
+	has "^segment number=3 .*error='"
+	has "^segment bytes=100 .*error='"
+	inspected 0 store commits
+	inspected 0 store codebooks
+	inspected 0 --json store operations
+	inspected 4 store records
+	has "^record segment=2 .*error='a checksum is wrong'"
+	has "^gap segment=2 .*error='"
+	inspected 4 store file data/noise
+	has "^chunk .*error='"
+	refuses 16 'is needed' "$SIGMAFS" inspect
+	refuses 16 'is needed' "$SIGMAFS" inspect store everything
+	refuses 16 'is needed' "$SIGMAFS" inspect store chunk x
+	refuses 8 "'nowhere'" "$SIGMAFS" inspect nowhere records
 }

@@ -313,6 +313,27 @@ START_TEST(headers_are_mended)
 }
 END_TEST
 
+START_TEST(zeros_at_the_end)
+{
+	struct image m;
+	struct carve c;
+
+	image_begin(&m, MIB_4 + 2 * SEARCH);
+	memset(m.bytes + 1000, 0, m.len - 1000);
+	m.bytes[999] = 1;
+	begin(&m, &c);
+	ck_rc(carve_is_zero(&c, 1000), 1);
+	ck_rc(carve_is_zero(&c, 999), 0);
+	ck_rc(carve_is_zero(&c, m.len), 1);
+	carve_release(&c);
+	m.bytes[m.len - 1] = 1;
+	begin(&m, &c);
+	ck_rc(carve_is_zero(&c, 1000), 0);
+	carve_release(&c);
+	image_end(&m);
+}
+END_TEST
+
 START_TEST(an_empty_file)
 {
 	struct segment_header h;
@@ -342,6 +363,7 @@ Suite *suite_carve(void)
 		keys_of_one_epoch,
 		headers_anywhere,
 		headers_are_mended,
+		zeros_at_the_end,
 		an_empty_file,
 	};
 
