@@ -72,9 +72,11 @@ void tell_bytes(struct telling *t, const char *key, struct span bytes)
 	size_t len = min_u64(bytes.len, BYTES_SHOWN);
 	size_t i;
 
-	for (i = 0; i < len; i++)
-		text[i] = bytes.ptr[i] ? (char)bytes.ptr[i] : '?';
+	if (len > 0)
+		memcpy(text, bytes.ptr, len);
 	text[len] = '\0';
+	for (i = strlen(text); i < len; i += strlen(text + i))
+		text[i] = '?';
 	tell_text(t, key, text);
 }
 

@@ -161,13 +161,18 @@ static int copy_xattrs(struct recover *r, uint64_t ino,
 int recover_attrs(struct recover *r, const struct salvage_node *node,
 		  const struct restore_name *name, int fd)
 {
-	bool owner = true;
-	int rc = copy_xattrs(r, node->attr.ino, name, fd);
+	bool owner = node->made;
+	int rc;
 
+	/* It comes first: a new owner costs a file its capabilities. */
+	if (!node->made) {
+		owner = restore_owner(name, fd, &node->attr);
+		r->counts.n_owners += !owner;
+	}
+	rc = copy_xattrs(r, node->attr.ino, name, fd);
 	if (rc < 0 || node->made)
 		return rc;
-	rc = restore_attrs(name, fd, &node->attr, &owner);
-	r->counts.n_owners += !owner;
+	rc = restore_attrs(name, fd, &node->attr, owner);
 	if (rc < 0)
 		recover_tell(r,
 			     (struct recover_finding){
@@ -248,7 +253,7 @@ static int mark(void *ctx, const struct restore_name *name)
 {
 	const struct marking *m = ctx;
 
-	return io_rename_new(name->dir_fd, m->old, name->text);
+	return restore_rename(name, m->old);
 }
 
 static int mark_partial(struct recover *r, const struct salvage_node *node,
@@ -379,9 +384,11 @@ static int put_link(struct recover *r, const struct salvage_node *node,
 	memcpy(old, name->text, sizeof(old));
 	buffer_init(&path, PATH_LIMIT);
 	rc = salvage_path(r->volume, node->attr.ino, &path);
+	if (rc == 0 && path.len == 0)
+		rc = -ENOENT;
 	if (rc == 0)
 		rc = buffer_append_u8(&path, 0);
-	if (rc == 0 && path.len > 1) {
+	if (rc == 0) {
 		l.path = (const char *)path.data + 1;
 		if (path.data[0] == PLACED_PARTIAL) {
 			add_suffix(name->text, RECOVER_PARTIAL);

@@ -147,10 +147,23 @@ int restore_link(int root_fd, const char *path, const struct restore_name *name)
 	return rc;
 }
 
+int restore_rename(const struct restore_name *name, const char *old)
+{
+	int rc = io_rename_new(name->dir_fd, old, name->text);
+	struct stat st;
+
+	/* Not all filesystems can do that, and nobody else is at work here. */
+	if (rc != -EINVAL && rc != -ENOSYS)
+		return rc;
+	if (fstatat(name->dir_fd, name->text, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return -EEXIST;
+	return io_rename(name->dir_fd, old, name->text);
+}
+
 /* ---- attributes ---------------------------------------------------------------- */
 
-static bool set_owner(const struct restore_name *name, int fd,
-		      const struct volume_attr *attr)
+bool restore_owner(const struct restore_name *name, int fd,
+		   const struct volume_attr *attr)
 {
 	int rc = fd >= 0 ? fchown(fd, attr->uid, attr->gid)
 			 : fchownat(name->dir_fd, name->text, attr->uid,
@@ -186,12 +199,10 @@ static int set_times(const struct restore_name *name, int fd,
 }
 
 int restore_attrs(const struct restore_name *name, int fd,
-		  const struct volume_attr *attr, bool *ret_owner)
+		  const struct volume_attr *attr, bool owner)
 {
-	int rc;
+	int rc = set_mode(name, fd, attr, owner);
 
-	*ret_owner = set_owner(name, fd, attr);
-	rc = set_mode(name, fd, attr, *ret_owner);
 	return rc < 0 ? rc : set_times(name, fd, attr);
 }
 

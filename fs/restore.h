@@ -40,13 +40,19 @@ int restore_node(const struct restore_name *name,
 int restore_link(int root_fd, const char *path,
 		 const struct restore_name *name);
 
-/*
- * Owner, permissions, times. `fd`: of a file or directory; -1: by its name. False
- * in `ret_owner`: the owner is another one, so bits that lend his rights are not
- * set either.
- */
+/* Gives the file `old` in the same directory this name. */
+int restore_rename(const struct restore_name *name, const char *old);
+
+/* `fd` in what follows: of a file or directory; -1: by its name. */
+
+/* False: it could not be set. */
+bool restore_owner(const struct restore_name *name, int fd,
+		   const struct volume_attr *attr);
+
+/* Permissions and times. Without the `owner` that it should have, bits that lend
+ * his rights are left out. */
 int restore_attrs(const struct restore_name *name, int fd,
-		  const struct volume_attr *attr, bool *ret_owner);
+		  const struct volume_attr *attr, bool owner);
 
 int restore_xattr(const struct restore_name *name, int fd, const char *key,
 		  struct span value);

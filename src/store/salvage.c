@@ -83,16 +83,12 @@ static bool copy_index(struct store *s, const char *dir)
 	return true;
 }
 
-static int open_index(struct salvage *v)
+/* The tables are there: what is needed of them, and beside them. */
+static int prepare(struct salvage *v)
 {
 	struct store *s = v->s;
-	int rc = 0;
+	int rc = db_exec(s->index.db, salvage_schema);
 
-	v->has_index = v->options.store && copy_index(s, v->options.store);
-	if (!v->has_index)
-		rc = index_private(&s->index, s->handlers.schema);
-	if (rc == 0)
-		rc = db_exec(s->index.db, salvage_schema);
 	if (rc == 0)
 		rc = store_attach(s);
 	if (rc == 0)
@@ -101,6 +97,24 @@ static int open_index(struct salvage *v)
 	if (rc == 0)
 		rc = bank_salvage_begin(s->bank);
 	return rc;
+}
+
+static int open_index(struct salvage *v)
+{
+	struct store *s = v->s;
+	int rc;
+
+	if (v->use_index && copy_index(s, v->options.store)) {
+		v->has_index = true;
+		rc = prepare(v);
+		if (rc != -EUCLEAN)
+			return rc;
+		/* It has tables, but not ours. */
+		v->has_index = false;
+		index_close(&s->index);
+	}
+	rc = index_private(&s->index, s->handlers.schema);
+	return rc == 0 ? prepare(v) : rc;
 }
 
 /* ---- files ------------------------------------------------------------------- */
@@ -266,11 +280,15 @@ static int find_heads(struct salvage *v)
 
 	if (rc < 0)
 		return rc;
-	/* Images are read once more, for the headers. */
 	for (i = 0; i < v->sources.n_files; i++)
-		v->total += 2 * v->sources.files[i].size;
-	rc = sources_find(&v->sources, tell_progress, v);
-	v->done = v->total / 2;
+		v->total += v->sources.files[i].size;
+	/* Images are read once more, for the headers. */
+	if (v->options.carve)
+		v->total *= 2;
+	rc = sources_find(&v->sources, v->options.carve ? tell_progress : NULL,
+			  v);
+	if (v->options.carve)
+		v->done = v->total / 2;
 	if (rc == 0 && v->sources.n_foreign > 0)
 		salvage_tell(v, SALVAGE_FOREIGN, v->sources.n_foreign, 0);
 	return rc;
@@ -322,8 +340,9 @@ void salvage_free(struct salvage *v)
 	free(v);
 }
 
-int salvage_open(const struct salvage_options *options,
-		 const struct store_handlers *handlers, struct store **ret)
+static int try_open(const struct salvage_options *options,
+		    const struct store_handlers *handlers, bool *use_index,
+		    struct store **ret)
 {
 	const struct store_options plain = { .read_only = true,
 					     .n_workers = 1 };
@@ -338,16 +357,31 @@ int salvage_open(const struct salvage_options *options,
 	}
 	v->s = s;
 	v->options = *options;
+	v->use_index = *use_index;
 	sources_init(&v->sources);
 	s->salvage = v;
 	atomic_store(&s->read_only, true);
 	s->opened.read_only = "it is being recovered";
 	rc = open_all(v);
+	*use_index = v->has_index;
 	if (rc < 0) {
 		store_free(s);
 		*ret = NULL;
 	}
 	return rc;
+}
+
+int salvage_open(const struct salvage_options *options,
+		 const struct store_handlers *handlers, struct store **ret)
+{
+	bool use_index = options->store != NULL;
+	int rc = try_open(options, handlers, &use_index, ret);
+
+	/* Damage of the log does not fail: a page of the index does. */
+	if (rc != -EUCLEAN || !use_index)
+		return rc;
+	use_index = false;
+	return try_open(options, handlers, &use_index, ret);
 }
 
 bool salvage_is_whole(const struct store *s)

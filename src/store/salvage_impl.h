@@ -28,6 +28,7 @@ struct salvage {
 	uint64_t done;          /* bytes read */
 	uint64_t total;         /* to be read */
 	uint64_t n_rows;        /* since the last commit */
+	bool use_index;         /* the store's, if it is any good */
 	bool has_index;         /* the tables are a copy of the store's index */
 	bool whole;
 };

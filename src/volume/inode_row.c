@@ -198,6 +198,11 @@ int inode_row_apply_del(struct volume *v, struct span body)
 	return 0;
 }
 
+int inode_row_forget(struct volume *v, uint64_t ino)
+{
+	return run_for(v->inode_rows->del, ino);
+}
+
 /* ---- walking -------------------------------------------------------------------- */
 
 int inode_row_orphan(struct volume *v, uint64_t after, uint64_t *ret_ino)

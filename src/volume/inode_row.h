@@ -30,6 +30,9 @@ int inode_row_load(struct volume *v, uint64_t ino, struct inode_image *ret);
 int inode_row_apply(struct volume *v, struct span body);
 int inode_row_apply_del(struct volume *v, struct span body);
 
+/* Deletes a row that makes no sense, for salvage. */
+int inode_row_forget(struct volume *v, uint64_t ino);
+
 /* The first orphan after `after`, or 0 when there is none. */
 int inode_row_orphan(struct volume *v, uint64_t after, uint64_t *ret_ino);
 

@@ -129,13 +129,15 @@ static int make_inode(struct volume *v, uint64_t ino, uint32_t type,
 	return rc ? rc : run_for(v, v->salvage->add_made, ino);
 }
 
-/* 1: the row is there and makes sense. */
+/* 1: the row is there and makes sense. 0: there is none, any more. */
 static int has_inode(struct volume *v, uint64_t ino, struct inode_image *ret)
 {
 	int rc = inode_row_load(v, ino, ret);
 
-	if (rc == -ENOENT || rc == -EUCLEAN)
+	if (rc == -ENOENT)
 		return 0;
+	if (rc == -EUCLEAN)
+		return inode_row_forget(v, ino);
 	return rc < 0 ? rc : 1;
 }
 
