@@ -580,14 +580,20 @@ static bool is_left_out(const struct course *c, const struct noted *n)
  * because the transaction ends now and then. */
 static int next_noted(struct db_stmt *s, struct noted *n)
 {
+	struct noted next = *n;
 	int rc;
 
 	db_bind_u64(s, 0, n->epoch);
 	db_bind_u64(s, 1, n->seq);
 	rc = db_step(s);
 	if (rc == 1)
-		*n = noted_of(s);
+		next = noted_of(s);
 	db_reset(s);
+	/* In a table that is damaged the way could be a circle. */
+	if (rc == 1 && (next.epoch < n->epoch ||
+			(next.epoch == n->epoch && next.seq <= n->seq)))
+		return -EUCLEAN;
+	*n = next;
 	return rc;
 }
 

@@ -119,6 +119,16 @@ static ssize_t decode_leaf(uint64_t ino, uint64_t off, struct span blob,
 	return n;
 }
 
+/* In a damaged table a row may stand where it does not belong: who goes from key
+ * to key must not go in a circle. */
+static int check_key(uint64_t ino, uint64_t key, bool right)
+{
+	return right ? 0
+		     : corrupt("extents of inode %llu: %llu is out of order",
+			       (unsigned long long)ino,
+			       (unsigned long long)key);
+}
+
 /* The key of the first row after `off`, or `none`. */
 static int next_key(struct filemap *m, uint64_t ino, uint64_t off,
 		    uint64_t none, uint64_t *ret)
@@ -129,8 +139,10 @@ static int next_key(struct filemap *m, uint64_t ino, uint64_t off,
 	db_bind_u64(m->after, 0, ino);
 	db_bind_u64(m->after, 1, off);
 	rc = db_step(m->after);
-	if (rc == 1)
+	if (rc == 1) {
 		key = db_column_u64(m->after, 0);
+		rc = check_key(ino, key, key > off);
+	}
 	db_reset(m->after);
 	if (rc < 0)
 		return rc;
@@ -537,10 +549,14 @@ int filemap_delete(struct volume *v, uint64_t ino)
 	uint64_t key = 0;
 
 	for (;;) {
-		ssize_t n = fetch(stmt, ino, key, &key, list);
+		uint64_t before = key;
+		ssize_t n = fetch(stmt, ino, before, &key, list);
 
 		if (n == -ENOENT && stmt == m->after)
 			break;
+		if (n >= 0 && stmt == m->after)
+			n = check_key(ino, key, key > before) < 0 ? -EUCLEAN
+								  : n;
 		if (n < 0 && n != -ENOENT)
 			return (int)n;
 		for (ssize_t i = 0; i < n; i++) {

@@ -60,6 +60,11 @@ static int tell_entry(void *ctx, const struct op_dirent *entry)
 
 	if (l->n_left == 0)
 		return WALK_PAUSE;
+	/* Or the listing would never end. */
+	if (entry->cookie <= l->cookie)
+		return corrupt("directory %llu: entry %llu is out of order",
+			       (unsigned long long)entry->parent,
+			       (unsigned long long)entry->cookie);
 	/* Who listens has room for a name, and no more. */
 	if (!op_name_valid(entry->name))
 		return corrupt("directory %llu: entry %llu has no good name",

@@ -358,7 +358,8 @@ int salvage_next(struct volume *v, uint64_t after, bool nameless, uint64_t *ret)
 	index_unlock(v->store);
 	if (rc < 0)
 		return rc;
-	*ret = ino;
+	/* In a table that is damaged the way could be a circle. */
+	*ret = ino > after ? ino : 0;
 	return 0;
 }
 
