@@ -32,6 +32,8 @@ static void open_volume(bool read_only)
 	const struct volume_options options = {
 		.store.effort = EFFORT_BALANCED,
 		.store.read_only = read_only,
+		/* Nobody trains but who is told to. */
+		.store.train_after = UINT64_MAX,
 	};
 	char path[600];
 
