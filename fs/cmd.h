@@ -57,6 +57,8 @@ extern const struct command cmd_ls;
 extern const struct command cmd_cat;
 extern const struct command cmd_recover;
 extern const struct command cmd_inspect;
+extern const struct command cmd_export;
+extern const struct command cmd_import;
 
 /* Prints a command's help to stdout. */
 void cmd_help(const struct command *c);

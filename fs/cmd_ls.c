@@ -342,10 +342,10 @@ static void show_directory(struct listing *l, const struct pending *dir)
 	}
 	view_list_init(&list, 0);
 	rc = view_list_read(&list, l->volume, dir->ino, 0);
+	if (list.n > 0)
+		show_entries(l, dir, &list);
 	if (rc < 0)
 		fail(l, dir->path, rc);
-	else if (list.n > 0)
-		show_entries(l, dir, &list);
 	view_list_release(&list);
 }
 

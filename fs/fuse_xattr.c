@@ -2,14 +2,14 @@
 /*
  * fuse_xattr.c - extended attributes.
  *
- * "user.", "trusted.", "security." and POSIX access control lists are kept.
- * SELinux labels are refused with EOPNOTSUPP, on which the kernel stops asking for
- * them.
+ * What is not kept (xattr_name.h), as SELinux labels, is refused with EOPNOTSUPP,
+ * on which the kernel stops asking for it.
  */
 #include "bridge.h"
 
 #include "base/cleanup.h"
 #include "volume/acl.h"
+#include "xattr_name.h"
 
 #include <errno.h>
 #include <sys/xattr.h>
@@ -19,27 +19,6 @@
 static bool has_prefix(const char *name, const char *prefix)
 {
 	return strncmp(name, prefix, strlen(prefix)) == 0;
-}
-
-static bool is_acl(const char *name)
-{
-	return strcmp(name, ACL_ACCESS) == 0 || strcmp(name, ACL_DEFAULT) == 0;
-}
-
-static int check_name(const char *name)
-{
-	static const char *const kept[] = { "user.", TRUSTED, "security." };
-	size_t i;
-
-	if (strcmp(name, "security.selinux") == 0)
-		return -EOPNOTSUPP;
-	if (is_acl(name))
-		return 0;
-	for (i = 0; i < ARRAY_LEN(kept); i++) {
-		if (has_prefix(name, kept[i]))
-			return name[strlen(kept[i])] == '\0' ? -EINVAL : 0;
-	}
-	return -EOPNOTSUPP;
 }
 
 /* Whether who asks is in the group of the file, or may do as if: the kernel has
@@ -70,7 +49,7 @@ static bool is_member(fuse_req_t req, fuse_ino_t ino)
 static void xattr_set(fuse_req_t req, fuse_ino_t ino, const char *name,
 		      const char *value, size_t size, int flags)
 {
-	int rc = check_name(name);
+	int rc = xattr_name_check(name);
 
 	if (rc == 0 && strcmp(name, ACL_ACCESS) == 0 && !is_member(req, ino))
 		flags |= VOLUME_XATTR_KILL_SGID;
@@ -96,7 +75,7 @@ static void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		      size_t size)
 {
 	AUTO_FREE char *buf = size > 0 ? malloc(size) : NULL;
-	ssize_t len = check_name(name);
+	ssize_t len = xattr_name_check(name);
 
 	if (len == 0 && size > 0 && !buf)
 		len = -ENOMEM;
@@ -104,7 +83,8 @@ static void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		len = volume_getxattr(volume_of(req), ino, name_of(name), buf,
 				      size);
 	/* Where nobody is checked, `ls -l` is to ask once, not for each file. */
-	if (len == -ENODATA && is_acl(name) && !bridge_of(req)->checked)
+	if (len == -ENODATA && xattr_name_is_acl(name) &&
+	    !bridge_of(req)->checked)
 		len = -EOPNOTSUPP;
 	answer_value(req, len, buf, size);
 }
@@ -164,7 +144,7 @@ static void xattr_list(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 static void xattr_remove(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
-	int rc = check_name(name);
+	int rc = xattr_name_check(name);
 
 	if (rc == 0)
 		rc = volume_removexattr(volume_of(req), ino, name_of(name));

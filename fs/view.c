@@ -192,8 +192,8 @@ int view_list_read(struct view_list *l, struct volume *v, uint64_t dir,
 	l->rc = 0;
 	buffer_clear(&l->names);
 	rc = volume_readdir(v, dir, cookie, &lister);
-	if (rc < 0 || l->rc < 0)
-		return rc < 0 ? rc : l->rc;
+	if (rc == 0)
+		rc = l->rc;
 	/* One at a time: what is damaged is only what is damaged. */
 	for (i = 0; i < l->n; i++) {
 		struct view_entry *e = &l->entries[i];
@@ -203,7 +203,7 @@ int view_list_read(struct view_list *l, struct volume *v, uint64_t dir,
 		if (e->rc == 0)
 			e->attr = attr;
 	}
-	return l->max > 0 && l->n == l->max;
+	return rc < 0 ? rc : l->max > 0 && l->n == l->max;
 }
 
 int view_check_child(struct volume *v, uint64_t parent, uint64_t child)

@@ -52,7 +52,8 @@ void view_list_release(struct view_list *l);
 
 /*
  * The entries of `dir` behind `cookie` (0: the first ones are "." and ".."), at
- * most `max`. 1: there may be more; 0: these were all.
+ * most `max`. 1: there may be more; 0: these were all; an error: these came
+ * before what is damaged.
  */
 int view_list_read(struct view_list *l, struct volume *v, uint64_t dir,
 		   uint64_t cookie);

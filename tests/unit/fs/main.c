@@ -13,7 +13,8 @@ int main(void)
 		suite_json,     suite_mountinfo, suite_options,  suite_output,
 		suite_refusals, suite_stats,     suite_transfer, suite_wire,
 		suite_codebook, suite_pieces,    suite_gc,       suite_names,
-		suite_view,     suite_raw,       suite_recover,  NULL,
+		suite_view,     suite_raw,       suite_recover,  suite_tar,
+		NULL,
 	};
 
 	return suite_run(suites);

@@ -23,6 +23,7 @@ Suite *suite_raw(void);
 Suite *suite_recover(void);
 Suite *suite_refusals(void);
 Suite *suite_stats(void);
+Suite *suite_tar(void);
 Suite *suite_transfer(void);
 Suite *suite_view(void);
 Suite *suite_wire(void);
