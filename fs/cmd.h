@@ -59,6 +59,7 @@ extern const struct command cmd_recover;
 extern const struct command cmd_inspect;
 extern const struct command cmd_export;
 extern const struct command cmd_import;
+extern const struct command cmd_scrub;
 
 /* Prints a command's help to stdout. */
 void cmd_help(const struct command *c);

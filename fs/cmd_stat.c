@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/report.h"
+#include "cmd_scrub_state.h"
 #include "control.h"
 #include "explain.h"
 #include "json.h"
@@ -31,9 +32,33 @@ struct told {
 	char store[PATH_MAX];
 	char mounted_on[PATH_MAX]; /* empty: not mounted */
 	uint64_t pid;
+	struct scrub_state scrub;
 };
 
 /* ---- asking --------------------------------------------------------------- */
+
+/* What a scrub has found, one by one: together they may be too long. */
+static int ask_entries(struct told *t)
+{
+	char reply[CONTROL_REPLY_MAX];
+	char arguments[32];
+	const struct control_request request = { CONTROL_SCRUB, arguments };
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; rc == 0 && i < t->scrub.n_entries; i++) {
+		(void)snprintf(arguments, sizeof(arguments), "found %zu", i);
+		rc = control_ask(t->store, &request, reply);
+		if (rc == 0)
+			rc = scrub_entry_get(reply, &t->scrub.entries[i]);
+	}
+	/* Another scrub has begun meanwhile. */
+	if (rc == -ENODATA) {
+		t->scrub.n_entries = i - 1;
+		rc = 0;
+	}
+	return rc;
+}
 
 static int ask_daemon(struct told *t)
 {
@@ -47,7 +72,9 @@ static int ask_daemon(struct told *t)
 	if (rc == 0)
 		rc = json_get_text(reply, "mounted_on", t->mounted_on,
 				   sizeof(t->mounted_on));
-	return rc;
+	if (rc == 0)
+		rc = scrub_state_get(reply, &t->scrub);
+	return rc < 0 ? rc : ask_entries(t);
 }
 
 static int open_and_read(struct told *t)
@@ -60,6 +87,8 @@ static int open_and_read(struct told *t)
 	if (rc < 0)
 		return rc;
 	rc = stats_read(volume, &t->stats);
+	/* None that can be read is as good as none. */
+	(void)scrub_state_load(store_dir_fd(volume_store(volume)), &t->scrub);
 	close_rc = volume_close(volume);
 	return rc < 0 ? rc : close_rc;
 }
@@ -72,6 +101,20 @@ static int ask(struct told *t)
 }
 
 /* ---- telling -------------------------------------------------------------- */
+
+static void put_scrub(const struct scrub_state *state, struct json *json)
+{
+	size_t i;
+
+	scrub_state_put(state, json);
+	json_open(json, "scrub_found", '[');
+	for (i = 0; i < state->n_entries; i++) {
+		json_open(json, NULL, '{');
+		scrub_entry_put(&state->entries[i], json);
+		json_close(json, '}');
+	}
+	json_close(json, ']');
+}
 
 static int print_json(const struct told *t)
 {
@@ -88,6 +131,7 @@ static int print_json(const struct told *t)
 		json_u64(&json, "pid", t->pid);
 	}
 	stats_put(&t->stats, &json);
+	put_scrub(&t->scrub, &json);
 	json_close(&json, '}');
 	rc = json_end(&json, &text);
 	if (rc == 0)
@@ -139,6 +183,33 @@ static void print_idle(const uint64_t *v)
 		     cmd_bytes(v[STATS_IDLE_NEW], new), when);
 }
 
+static void print_scrub(const struct scrub_state *state)
+{
+	const bool ended = state->ended != 0;
+	const time_t when = (time_t)(ended ? state->ended : state->begun);
+	char text[CMD_BYTES_MAX];
+	char line[SCRUB_LINE_MAX];
+	struct tm tm;
+	size_t i;
+
+	if (state->begun == 0) {
+		(void)printf("%-12s never\n", "scrub");
+		return;
+	}
+	if (!localtime_r(&when, &tm) ||
+	    strftime(line, sizeof(line), "%Y-%m-%d %H:%M", &tm) == 0)
+		line[0] = '\0';
+	(void)printf("%-12s %s %s: %s in %" PRIu64 " frames, %" PRIu64
+		     " damaged\n",
+		     "scrub", ended ? "ended" : "not ended, begun", line,
+		     cmd_bytes(state->pass.n_bytes, text), state->pass.n_frames,
+		     state->pass.n_damaged);
+	for (i = 0; i < state->n_entries; i++) {
+		scrub_entry_line(&state->entries[i], line);
+		(void)printf("%-12s %s\n", "damaged", line);
+	}
+}
+
 static void print_text(const struct told *t)
 {
 	const uint64_t *v = t->stats.values;
@@ -167,6 +238,7 @@ static void print_text(const struct told *t)
 	(void)printf("%-12s %s free of %s\n", "disk",
 		     cmd_bytes(v[STATS_FREE], text),
 		     cmd_bytes(v[STATS_TOTAL], total));
+	print_scrub(&t->scrub);
 }
 
 /* ---- the whole ------------------------------------------------------------ */

@@ -49,6 +49,7 @@ static const struct {
 	[CONTROL_CODEBOOK] = { "codebook", true },
 	[CONTROL_OPTIMIZE] = { "optimize", true },
 	[CONTROL_GC] = { "gc", true },
+	[CONTROL_SCRUB] = { "scrub", true },
 	[CONTROL_EXPLAIN] = { "explain", true },
 	[CONTROL_UNMOUNT] = { "umount", false },
 };

@@ -32,6 +32,7 @@ enum control_verb {
 	CONTROL_CODEBOOK, /* codebook_serve() */
 	CONTROL_OPTIMIZE, /* optimizer_serve() */
 	CONTROL_GC,       /* gc_serve() */
+	CONTROL_SCRUB,    /* scrubber_serve() */
 	CONTROL_EXPLAIN,  /* how a file is stored: "INODE OFFSET" */
 	CONTROL_UNMOUNT,  /* answered when everything is durable and closed */
 	CONTROL_N_VERBS

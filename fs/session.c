@@ -19,6 +19,7 @@
 #include "cmd_codebook.h"
 #include "cmd_gc.h"
 #include "cmd_optimize.h"
+#include "cmd_scrub.h"
 #include "control.h"
 #include "daemon.h"
 #include "ending.h"
@@ -47,6 +48,7 @@ struct session {
 	struct ending ending;
 	struct control *control;
 	struct optimizer *optimizer;
+	struct scrubber *scrubber;
 	bool mounted;
 };
 
@@ -258,6 +260,8 @@ static int tell_stats(const struct session *s, struct json *reply)
 		rc = tell_status(s, reply);
 	if (rc == 0)
 		stats_put(&stats, reply);
+	if (rc == 0)
+		scrubber_tell(s->scrubber, reply);
 	return rc;
 }
 
@@ -292,6 +296,8 @@ static int serve_control(void *ctx, const struct control_request *request,
 	case CONTROL_GC:
 		return gc_serve(volume_store(s->bridge.volume),
 				request->arguments, reply);
+	case CONTROL_SCRUB:
+		return scrubber_serve(s->scrubber, request->arguments, reply);
 	case CONTROL_EXPLAIN:
 		return pieces_tell(s->bridge.volume, request->arguments, reply);
 	case CONTROL_UNMOUNT:
@@ -336,6 +342,8 @@ static int start_helpers(struct session *s)
 	if (rc == 0)
 		rc = optimizer_new(s->bridge.volume, &s->optimizer);
 	if (rc == 0)
+		rc = scrubber_new(s->bridge.volume, &s->scrubber);
+	if (rc == 0)
 		rc = ending_watch(&s->ending);
 	if (rc < 0)
 		report_error("cannot start threads: %s", error_text(rc));
@@ -350,6 +358,7 @@ static int end_session(struct session *s, int rc)
 		fuse_session_unmount(s->bridge.se);
 	control_stop(s->control);
 	optimizer_free(s->optimizer);
+	scrubber_free(s->scrubber);
 	ending_release(&s->ending);
 	workers_free(s->bridge.seekers);
 	refusals_free(s->bridge.refusals);

@@ -10,13 +10,13 @@
 #include "base/error.h"
 #include "base/idmap.h"
 #include "base/io.h"
-#include "store/bases.h"
 #include "store/library.h"
 #include "store/maintain.h"
 #include "store/ops.h"
 #include "store/rounds.h"
 #include "store/scan.h"
 #include "store/state.h"
+#include "store/verify.h"
 #include "stream/codebook_record.h"
 #include "stream/frame.h"
 
@@ -213,26 +213,6 @@ static int count_codebook(struct checking *c, struct span glyphs)
 	return idmap_set(&c->book_refs, id, count_of(&c->book_refs, id) + 1);
 }
 
-/* Decodes into the scratch buffer, and compares the hashes. */
-static int decode_and_verify(struct checking *c, const struct frame_view *view)
-{
-	struct buffer *raw = &c->x->raw;
-	struct bases bases;
-	int rc;
-
-	buffer_clear(raw);
-	rc = buffer_reserve(raw, view->raw_len);
-	if (rc < 0)
-		return rc;
-	bases_init(&bases, c->s, false);
-	rc = decode_frame(c->x->decoder, view->glyphs, &bases.source, raw->data,
-			  view->raw_len);
-	bases_release(&bases);
-	if (rc == 0)
-		rc = frame_verify(view, span_of(raw->data, view->raw_len));
-	return rc;
-}
-
 /* A frame that still holds something. */
 static int check_live_frame(struct checking *c, const struct frame_view *view,
 			    const struct frame_place *place)
@@ -242,7 +222,7 @@ static int check_live_frame(struct checking *c, const struct frame_view *view,
 	if (rc == 0)
 		rc = count_codebook(c, view->glyphs);
 	if (rc == 0)
-		rc = decode_and_verify(c, view);
+		rc = verify_frame(c->s, c->x, view);
 	if (rc < 0 && !scan_is_bad(rc))
 		return rc;
 	if (rc < 0)

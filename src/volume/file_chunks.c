@@ -214,3 +214,11 @@ int file_chunks_next(struct file_chunks *f, uint64_t *ret)
 	}
 	return rc;
 }
+
+void file_chunks_range(const struct file_chunks *f,
+		       struct file_chunks_range *ret)
+{
+	const struct extent *e = &f->leaf->extents[f->i_extent - 1];
+
+	*ret = (struct file_chunks_range){ f->file, e->off, e->len };
+}

@@ -22,4 +22,13 @@ void file_chunks_free(struct file_chunks *f);
  * over. -ENAMETOOLONG: directories deeper than 65,536; -EUCLEAN, -EIO, -ENOMEM. */
 int file_chunks_next(struct file_chunks *f, uint64_t *ret);
 
+/* The bytes of a file that the last chunk was told for. */
+struct file_chunks_range {
+	uint64_t ino;
+	uint64_t off;
+	uint64_t len;
+};
+void file_chunks_range(const struct file_chunks *f,
+		       struct file_chunks_range *ret);
+
 #endif

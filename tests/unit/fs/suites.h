@@ -22,6 +22,7 @@ Suite *suite_pieces(void);
 Suite *suite_raw(void);
 Suite *suite_recover(void);
 Suite *suite_refusals(void);
+Suite *suite_scrub_state(void);
 Suite *suite_stats(void);
 Suite *suite_tar(void);
 Suite *suite_transfer(void);

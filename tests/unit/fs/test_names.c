@@ -62,5 +62,5 @@ Suite *suite_names(void)
 		tells_utf8,
 	};
 
-	return suite_of("names", tests, ARRAY_LEN(tests), 10);
+	return suite_of("fs/names", tests, ARRAY_LEN(tests), 10);
 }

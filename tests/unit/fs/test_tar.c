@@ -276,5 +276,5 @@ Suite *suite_tar(void)
 		survives_damage,
 	};
 
-	return suite_of("tar", tests, ARRAY_LEN(tests), 120);
+	return suite_of("fs/tar", tests, ARRAY_LEN(tests), 120);
 }

@@ -161,5 +161,5 @@ Suite *suite_view(void)
 		knows_its_own_children,
 	};
 
-	return suite_of("view", tests, ARRAY_LEN(tests), 60);
+	return suite_of("fs/view", tests, ARRAY_LEN(tests), 60);
 }

@@ -35,6 +35,7 @@ Suite *suite_replay(void);
 Suite *suite_sampler(void);
 Suite *suite_rounds(void);
 Suite *suite_scan(void);
+Suite *suite_scrub(void);
 Suite *suite_segment(void);
 Suite *suite_sketches(void);
 Suite *suite_store(void);
