@@ -57,6 +57,7 @@ int bank_attach(struct bank *b, struct db *db)
 void bank_reset(struct bank *b)
 {
 	idmap_clear(&b->refs);
+	bank_rows_forget(&b->rows);
 	b->rows.merging = false;
 	sync_lock(&b->lock);
 	pending_release(&b->open);

@@ -34,8 +34,6 @@ struct codebooks;
  * revive it.
  */
 #define BANK_SCHEMA                                                    \
- "CREATE TABLE chunk(id INTEGER PRIMARY KEY, frame INTEGER NOT NULL, " \
- "refs INTEGER NOT NULL, len INTEGER NOT NULL);"                       \
  "CREATE TABLE content(key INTEGER NOT NULL, chunk INTEGER NOT NULL, " \
  "PRIMARY KEY(key, chunk)) WITHOUT ROWID;"                             \
  "CREATE TABLE frame(id INTEGER PRIMARY KEY, segment INTEGER NOT "     \

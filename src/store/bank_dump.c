@@ -26,13 +26,6 @@ int bank_rows_attach_dump(struct bank_rows *r, struct db *db)
 		const char *sql;
 		struct db_stmt **ret;
 	} all[] = {
-		{ "INSERT INTO chunk VALUES(?, ?, ?, ?) ON CONFLICT(id) DO "
-		  "UPDATE SET refs = refs + excluded.refs, len = excluded.len, "
-		  "frame = max(frame, excluded.frame)",
-		  &r->merge_chunk },
-		{ "INSERT INTO chunk VALUES(?2, 0, ?1, 0) ON CONFLICT(id) DO "
-		  "UPDATE SET refs = excluded.refs",
-		  &r->merge_refs },
 		{ "INSERT OR IGNORE INTO content VALUES(?, ?)",
 		  &r->merge_content },
 		{ "INSERT OR IGNORE INTO frame VALUES(?, ?, ?, ?, ?, ?, ?, 0, "
@@ -46,8 +39,6 @@ int bank_rows_attach_dump(struct bank_rows *r, struct db *db)
 		{ "SELECT id, segment, off8, len, raw, kind, codebook FROM frame "
 		  "WHERE id > ? ORDER BY id",
 		  &r->pages[0] },
-		{ "SELECT id, frame, len FROM chunk WHERE id > ? ORDER BY id",
-		  &r->pages[1] },
 		{ "SELECT key, chunk FROM content WHERE (key, chunk) > (?, ?) "
 		  "ORDER BY key, chunk",
 		  &r->pages[2] },
@@ -66,6 +57,8 @@ int bank_rows_attach_dump(struct bank_rows *r, struct db *db)
 struct row {
 	uint64_t fields[7];
 };
+
+enum { TABLE_CHUNK = OP_CHUNK_ROWS - OP_FRAME_ROWS };
 
 enum { N_FRAME = 7, N_CHUNK = 3, N_CONTENT = 2, N_BASE = 3 };
 
@@ -100,35 +93,72 @@ static int get_row(struct reader *r, size_t n, struct row *row)
 	return rc;
 }
 
+/* A page that is being written. */
+struct page {
+	struct bank_rows *r;
+	struct dump_cursor *c;
+	struct row row;
+};
+
+/* The next row behind the cursor. 1, or 0: there is none. */
+static int next_chunk(struct page *p)
+{
+	struct bank_chunk c;
+	int rc = bank_rows_next_chunk(p->r, p->c->keys[0], &c);
+
+	if (rc == 1)
+		p->row = (struct row){ { c.id, c.frame, c.len } };
+	return rc;
+}
+
+static int next_row(struct page *p)
+{
+	struct db_stmt *s = p->r->pages[p->c->table];
+	size_t i;
+	int rc;
+
+	if (p->c->table == TABLE_CHUNK)
+		return next_chunk(p);
+	rc = db_step(s);
+	for (i = 0; rc == 1 && i < n_fields[p->c->table]; i++)
+		p->row.fields[i] = db_column_u64(s, (int)i);
+	return rc;
+}
+
+static void begin_page(const struct page *p)
+{
+	struct db_stmt *s = p->r->pages[p->c->table];
+
+	if (p->c->table == TABLE_CHUNK)
+		return;
+	db_bind_u64(s, 0, p->c->keys[0]);
+	if (p->c->table > TABLE_CHUNK)
+		db_bind_u64(s, 1, p->c->keys[1]);
+}
+
 /* Rows behind the cursor into `rows`; as dump_page(). */
-static int take_page(struct db_stmt *page, struct dump_cursor *c,
+static int take_page(struct bank_rows *r, struct dump_cursor *c,
 		     struct buffer *rows)
 {
+	struct page p = { .r = r, .c = c };
 	struct row last = { { 0 } };
-	struct row row = { { 0 } };
-	size_t n = n_fields[c->table];
 	unsigned n_rows = 0;
-	size_t i;
 	int rc = 0;
 
-	db_bind_u64(page, 0, c->keys[0]);
-	if (c->table >= 2)
-		db_bind_u64(page, 1, c->keys[1]);
+	begin_page(&p);
 	while (n_rows < DUMP_ROWS && rows->len < DUMP_LEN) {
-		rc = db_step(page);
+		rc = next_row(&p);
 		if (rc != 1)
 			break;
-		for (i = 0; i < n; i++)
-			row.fields[i] = db_column_u64(page, (int)i);
-		rows->len += put_row(&row, &last, n, rows->data + rows->len);
-		last = row;
+		rows->len += put_row(&p.row, &last, n_fields[c->table],
+				     rows->data + rows->len);
+		last = p.row;
 		n_rows++;
-	}
-	db_reset(page);
-	if (n_rows > 0) {
 		c->keys[0] = last.fields[0];
 		c->keys[1] = last.fields[1];
 	}
+	if (c->table != TABLE_CHUNK)
+		db_reset(r->pages[c->table]);
 	return rc;
 }
 
@@ -142,7 +172,7 @@ int bank_rows_dump(struct bank_rows *r, struct dump_cursor *c,
 
 	buffer_init(&rows, ROWS_LIMIT);
 	rc = buffer_reserve(&rows, ROWS_LIMIT);
-	more = rc == 0 ? take_page(r->pages[table], c, &rows) : rc;
+	more = rc == 0 ? take_page(r, c, &rows) : rc;
 	rc = more < 0 ? more : 0;
 	if (rc == 0 && rows.len > 0)
 		rc = ops_put(ops, (uint8_t)(OP_FRAME_ROWS + table),
@@ -178,14 +208,16 @@ static int merge_frame(struct bank_rows *r, const struct row *row)
 
 static int merge_chunk(struct bank_rows *r, const struct row *row)
 {
-	if (row->fields[0] == 0 || row->fields[1] == 0 ||
+	const struct bank_chunk chunk = {
+		.id = row->fields[0],
+		.frame = row->fields[1],
+		.len = (uint32_t)row->fields[2],
+	};
+
+	if (chunk.id == 0 || chunk.frame == 0 ||
 	    row->fields[2] > FRAME_CHUNK_LEN_MAX)
 		return -EUCLEAN;
-	db_bind_u64(r->merge_chunk, 0, row->fields[0]);
-	db_bind_u64(r->merge_chunk, 1, row->fields[1]);
-	db_bind_u64(r->merge_chunk, 2, 0);
-	db_bind_u64(r->merge_chunk, 3, row->fields[2]);
-	return db_run(r->merge_chunk);
+	return bank_rows_merge_chunk(r, &chunk);
 }
 
 static int merge_content(struct bank_rows *r, const struct row *row)

@@ -403,6 +403,8 @@ int bank_flush(struct bank *b, uint64_t seq, atomic_int_fast64_t *totals)
 	changes_init(&f.changes);
 	rc = write_rows(&f);
 	changes_release(&f.changes);
+	if (rc == 0)
+		rc = bank_rows_flush(&b->rows);
 	if (rc < 0)
 		return rc;
 	add_sums(f.sums, totals);

@@ -15,26 +15,12 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 		const char *sql;
 		struct db_stmt **ret;
 	} all[] = {
-		{ "SELECT frame.id, segment, off8, frame.len FROM chunk LEFT JOIN "
-		  "frame ON frame.id = chunk.frame WHERE chunk.id = ?",
-		  &r->locate },
 		{ "SELECT chunk FROM content WHERE key = ? LIMIT 1",
 		  &r->candidate },
-		{ "SELECT refs FROM chunk WHERE id = ?", &r->refs },
-		{ "UPDATE chunk SET refs = ? WHERE id = ?", &r->set_refs },
-		{ "INSERT INTO chunk VALUES(?, ?, ?, ?)", &r->add_chunk },
 		{ "INSERT INTO content VALUES(?, ?)", &r->add_content },
 		{ "INSERT INTO frame VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
 		  &r->add_frame },
 		{ "INSERT INTO base VALUES(?, ?, ?)", &r->add_base },
-		{ "SELECT id, frame, refs, len FROM chunk WHERE id = ?",
-		  &r->one_chunk },
-		{ "SELECT id, frame, refs, len FROM chunk WHERE id > ? ORDER "
-		  "BY id LIMIT 1",
-		  &r->next_chunk },
-		{ "INSERT OR IGNORE INTO chunk VALUES(?, ?, 0, ?)",
-		  &r->put_chunk },
-		{ "UPDATE chunk SET frame = ? WHERE id = ?", &r->move_chunk },
 		{ "SELECT id, segment, off8, len, raw, chunks, live, codebook, "
 		  "kind FROM frame WHERE id = ?",
 		  &r->one_frame },
@@ -50,12 +36,11 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 		{ "SELECT chunk FROM base WHERE frame = ?", &r->bases },
 		{ "DELETE FROM base WHERE frame = ?", &r->drop_bases },
 		{ "SELECT 1 FROM base WHERE chunk = ? LIMIT 1", &r->is_base },
-		{ "DELETE FROM chunk WHERE id = ?", &r->drop_chunk },
 		{ "DELETE FROM content WHERE key = ? AND chunk = ?",
 		  &r->drop_content },
 	};
 	size_t i;
-	int rc = 0;
+	int rc = chunk_rows_attach(&r->chunks, db);
 
 	r->db = db;
 	for (i = 0; rc == 0 && i < ARRAY_LEN(all); i++)
@@ -65,8 +50,12 @@ int bank_rows_attach(struct bank_rows *r, struct db *db)
 
 int bank_rows_clear(struct bank_rows *r)
 {
-	return db_exec(r->db, "DELETE FROM chunk; DELETE FROM content; DELETE "
-			      "FROM frame; DELETE FROM base");
+	int rc = chunk_rows_clear(&r->chunks);
+
+	return rc == 0 ? db_exec(r->db,
+				 "DELETE FROM content; DELETE FROM frame;"
+				 "DELETE FROM base")
+		       : rc;
 }
 
 static void take_place(struct db_stmt *s, struct frame_place *ret)
@@ -79,53 +68,56 @@ static void take_place(struct db_stmt *s, struct frame_place *ret)
 	};
 }
 
+int bank_rows_flush(struct bank_rows *r)
+{
+	return chunk_rows_flush(&r->chunks);
+}
+
+void bank_rows_forget(struct bank_rows *r)
+{
+	chunk_rows_forget(&r->chunks);
+}
+
 int bank_rows_locate(struct bank_rows *r, uint64_t chunk,
 		     struct frame_place *ret)
 {
-	struct frame_place place = { .frame = 0 };
-	int rc;
+	struct bank_chunk c;
+	struct bank_frame_row row;
+	int rc = chunk_rows_get(&r->chunks, chunk, &c);
 
-	db_bind_u64(r->locate, 0, chunk);
-	rc = db_step(r->locate);
-	if (rc == 1)
-		take_place(r->locate, &place);
-	db_reset(r->locate);
 	if (rc < 0)
 		return rc;
-	if (rc == 0)
-		return -ENOENT;
-	if (place.frame == 0)
+	rc = bank_rows_frame(r, c.frame, &row);
+	if (rc == -ENOENT)
 		return corrupt("chunk %llu: its frame is not in the index",
 			       (unsigned long long)chunk);
-	*ret = place;
-	return 0;
+	if (rc == 0)
+		*ret = row.place;
+	return rc;
 }
 
 int bank_rows_refs(struct bank_rows *r, uint64_t chunk, uint64_t *ret)
 {
-	uint64_t refs = 0;
-	int rc;
+	struct bank_chunk c;
+	int rc = chunk_rows_get(&r->chunks, chunk, &c);
 
-	db_bind_u64(r->refs, 0, chunk);
-	rc = db_step(r->refs);
-	if (rc == 1)
-		refs = db_column_u64(r->refs, 0);
-	db_reset(r->refs);
-	if (rc < 0)
-		return rc;
 	if (rc == 0)
-		return -ENOENT;
-	*ret = refs;
-	return 0;
+		*ret = c.refs;
+	return rc;
 }
 
 int bank_rows_set_refs(struct bank_rows *r, uint64_t chunk, uint64_t refs)
 {
-	struct db_stmt *set = r->merging ? r->merge_refs : r->set_refs;
+	struct bank_chunk c = { .id = chunk };
+	int rc = chunk_rows_get(&r->chunks, chunk, &c);
 
-	db_bind_u64(set, 0, refs);
-	db_bind_u64(set, 1, chunk);
-	return db_run(set);
+	/* Its row may yet come. */
+	if (rc == -ENOENT)
+		rc = r->merging ? 0
+				: corrupt("chunk %llu is not in the index",
+					  (unsigned long long)chunk);
+	c.refs = refs;
+	return rc == 0 ? chunk_rows_set(&r->chunks, &c) : rc;
 }
 
 int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret)
@@ -184,17 +176,42 @@ static int add_content(struct db_stmt *add, const struct pending_chunk *c)
 	return db_run(add);
 }
 
+int bank_rows_merge_chunk(struct bank_rows *r, const struct bank_chunk *chunk)
+{
+	struct bank_chunk c = { .id = chunk->id };
+	int rc = chunk_rows_get(&r->chunks, chunk->id, &c);
+
+	if (rc < 0 && rc != -ENOENT)
+		return rc;
+	c.refs += chunk->refs;
+	c.len = chunk->len;
+	c.frame = max_u64(c.frame, chunk->frame);
+	return chunk_rows_set(&r->chunks, &c);
+}
+
+static int add_new(struct bank_rows *r, const struct bank_chunk *chunk)
+{
+	struct bank_chunk c;
+	int rc = chunk_rows_get(&r->chunks, chunk->id, &c);
+
+	if (rc == 0)
+		return corrupt("chunk %llu is in the index already",
+			       (unsigned long long)chunk->id);
+	return rc == -ENOENT ? chunk_rows_set(&r->chunks, chunk) : rc;
+}
+
 static int add_chunk(struct bank_rows *r, const struct pending_chunk *c,
 		     uint64_t frame)
 {
-	struct db_stmt *add = r->merging ? r->merge_chunk : r->add_chunk;
-	int rc;
+	const struct bank_chunk chunk = {
+		.id = c->id,
+		.frame = frame,
+		.refs = c->refs,
+		.len = c->len,
+	};
+	int rc = r->merging ? bank_rows_merge_chunk(r, &chunk)
+			    : add_new(r, &chunk);
 
-	db_bind_u64(add, 0, c->id);
-	db_bind_u64(add, 1, frame);
-	db_bind_u64(add, 2, c->refs);
-	db_bind_u64(add, 3, c->len);
-	rc = db_run(add);
 	if (rc < 0)
 		return rc;
 	return add_content(r->merging ? r->merge_content : r->add_content, c);
@@ -240,59 +257,46 @@ int bank_rows_add(struct bank_rows *r, const struct pending *p)
 int bank_rows_put(struct bank_rows *r, const struct pending_chunk *c,
 		  uint64_t frame)
 {
+	struct bank_chunk chunk = { .id = c->id };
 	int rc;
 
 	if (r->merging) {
 		rc = add_chunk(r, c, frame);
 		return rc < 0 ? rc : 1;
 	}
-	db_bind_u64(r->put_chunk, 0, c->id);
-	db_bind_u64(r->put_chunk, 1, frame);
-	db_bind_u64(r->put_chunk, 2, c->len);
-	rc = db_run(r->put_chunk);
-	if (rc < 0 || db_n_changed(r->db) == 0)
+	rc = chunk_rows_get(&r->chunks, c->id, &chunk);
+	if (rc != -ENOENT)
 		return rc;
-	rc = add_content(r->add_content, c);
+	chunk.frame = frame;
+	chunk.len = c->len;
+	rc = chunk_rows_set(&r->chunks, &chunk);
+	if (rc == 0)
+		rc = add_content(r->add_content, c);
 	return rc < 0 ? rc : 1;
 }
 
 int bank_rows_move(struct bank_rows *r, uint64_t chunk, uint64_t frame)
 {
-	db_bind_u64(r->move_chunk, 0, frame);
-	db_bind_u64(r->move_chunk, 1, chunk);
-	return db_run(r->move_chunk);
+	struct bank_chunk c;
+	int rc = chunk_rows_get(&r->chunks, chunk, &c);
+
+	if (rc < 0)
+		return rc == -ENOENT ? 0 : rc;
+	c.frame = frame;
+	return chunk_rows_set(&r->chunks, &c);
 }
 
 /* ---- reading -------------------------------------------------------------- */
 
-static int step_chunk(struct db_stmt *s, uint64_t key, struct bank_chunk *ret)
-{
-	int rc;
-
-	db_bind_u64(s, 0, key);
-	rc = db_step(s);
-	if (rc == 1)
-		*ret = (struct bank_chunk){
-			.id = db_column_u64(s, 0),
-			.frame = db_column_u64(s, 1),
-			.refs = db_column_u64(s, 2),
-			.len = (uint32_t)db_column_u64(s, 3),
-		};
-	db_reset(s);
-	return rc;
-}
-
 int bank_rows_chunk(struct bank_rows *r, uint64_t chunk, struct bank_chunk *ret)
 {
-	int rc = step_chunk(r->one_chunk, chunk, ret);
-
-	return rc == 0 ? -ENOENT : rc < 0 ? rc : 0;
+	return chunk_rows_get(&r->chunks, chunk, ret);
 }
 
 int bank_rows_next_chunk(struct bank_rows *r, uint64_t after,
 			 struct bank_chunk *ret)
 {
-	return step_chunk(r->next_chunk, after, ret);
+	return chunk_rows_next(&r->chunks, after, ret);
 }
 
 static void take_frame(struct db_stmt *s, struct bank_frame_row *ret)
@@ -404,6 +408,5 @@ int bank_rows_drop_chunk(struct bank_rows *r, uint64_t chunk, uint64_t key)
 	rc = db_run(r->drop_content);
 	if (rc < 0)
 		return rc;
-	db_bind_u64(r->drop_chunk, 0, chunk);
-	return db_run(r->drop_chunk);
+	return chunk_rows_drop(&r->chunks, chunk);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * bank_rows.h - the bank's tables: all SQL on chunk, content, frame and base.
+ * bank_rows.h - the bank's tables: all SQL on content, frame and base, and chunk
+ * by chunk_rows.h.
  *
  * INDEX is held for all of it.
  */
@@ -9,29 +10,21 @@
 
 #include "base/buffer.h"
 #include "store/bank.h"
+#include "store/chunk_rows.h"
 #include "store/db.h"
 
 struct bank_rows {
 	struct db *db;
 	bool merging; /* rows may be there already, or come later */
-	struct db_stmt *merge_chunk;
-	struct db_stmt *merge_refs;
 	struct db_stmt *merge_content;
 	struct db_stmt *merge_frame;
 	struct db_stmt *merge_base;
-	struct db_stmt *pages[4]; /* frame, chunk, content, base */
-	struct db_stmt *locate;
+	struct chunk_rows chunks;
+	struct db_stmt *pages[4]; /* frame, none, content, base */
 	struct db_stmt *candidate;
-	struct db_stmt *refs;
-	struct db_stmt *set_refs;
-	struct db_stmt *add_chunk;
 	struct db_stmt *add_content;
 	struct db_stmt *add_frame;
 	struct db_stmt *add_base;
-	struct db_stmt *one_chunk;
-	struct db_stmt *next_chunk;
-	struct db_stmt *put_chunk;
-	struct db_stmt *move_chunk;
 	struct db_stmt *one_frame;
 	struct db_stmt *next_frame;
 	struct db_stmt *change_frame;
@@ -39,7 +32,6 @@ struct bank_rows {
 	struct db_stmt *bases;
 	struct db_stmt *drop_bases;
 	struct db_stmt *is_base;
-	struct db_stmt *drop_chunk;
 	struct db_stmt *drop_content;
 };
 
@@ -48,6 +40,10 @@ int bank_rows_attach(struct bank_rows *r, struct db *db);
 
 /* Deletes all rows. */
 int bank_rows_clear(struct bank_rows *r);
+
+/* What is held back in memory is written, or forgotten. */
+int bank_rows_flush(struct bank_rows *r);
+void bank_rows_forget(struct bank_rows *r);
 
 /* -ENOENT: no such chunk. -EUCLEAN: a chunk without its frame. */
 int bank_rows_locate(struct bank_rows *r, uint64_t chunk,
@@ -60,6 +56,10 @@ int bank_rows_candidate(struct bank_rows *r, uint64_t key, uint64_t *ret);
 
 /* Inserts all new chunks of `p`, and its frames as if they held these only. */
 int bank_rows_add(struct bank_rows *r, const struct pending *p);
+
+/* While rows are merged: what is known of a chunk becomes more. Its refs are
+ * added up, and of several frames the newest holds it. */
+int bank_rows_merge_chunk(struct bank_rows *r, const struct bank_chunk *chunk);
 
 /* Rows of one chunk: as it is in the index. -ENOENT. */
 int bank_rows_chunk(struct bank_rows *r, uint64_t chunk,

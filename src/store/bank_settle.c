@@ -67,8 +67,9 @@ static int add_run(struct bank_rows *r, const struct bank_change *run)
 	return run->frame == 0 ? 0 : bank_rows_change(r, run, &row);
 }
 
-/* What all frames hold. Chunks of a frame mostly have consecutive ids. */
-static int count_chunks(struct bank_rows *r)
+/* What all frames hold, and how much it is in all. Chunks of a frame mostly have
+ * consecutive ids. */
+static int count_chunks(struct bank_rows *r, int64_t *totals)
 {
 	struct bank_chunk c = { .id = 0 };
 	struct bank_change run = { .frame = 0 };
@@ -83,6 +84,8 @@ static int count_chunks(struct bank_rows *r)
 		}
 		run.n_chunks++;
 		run.live_len += c.refs > 0 ? c.len : 0;
+		totals[TOTAL_CHUNKS]++;
+		totals[TOTAL_CHUNK_LEN] += c.len;
 	}
 	return rc < 0 ? rc : add_run(r, &run);
 }
@@ -130,17 +133,22 @@ static int count_bases(struct bank_rows *r)
 /* What is referred to must be in a frame; the rest goes. */
 static int drop_homeless(struct bank_rows *r)
 {
-	int64_t homeless = 0;
-	int rc = sum_up(r->db,
-			"SELECT 0, count(*) FROM chunk WHERE frame = 0 AND "
-			"refs > 0",
-			&homeless, 1);
+	struct bank_chunk c = { .id = 0 };
+	uint64_t homeless = 0;
+	int rc;
 
+	while ((rc = bank_rows_next_chunk(r, c.id, &c)) == 1) {
+		if (c.frame != 0)
+			continue;
+		homeless += c.refs > 0;
+		rc = chunk_rows_drop(&r->chunks, c.id);
+		if (rc < 0)
+			return rc;
+	}
 	if (rc == 0 && homeless > 0)
-		rc = corrupt("%lld chunks are referred to, and not there",
-			     (long long)homeless);
-	return rc == 0 ? db_exec(r->db, "DELETE FROM chunk WHERE frame = 0")
-		       : rc;
+		rc = corrupt("%llu chunks are referred to, and not there",
+			     (unsigned long long)homeless);
+	return rc;
 }
 
 /* Frames that were dead already when the last rows came. */
@@ -157,7 +165,7 @@ int bank_rows_settle(struct bank_rows *r, int64_t *totals)
 	int rc = drop_homeless(r);
 
 	if (rc == 0)
-		rc = count_chunks(r);
+		rc = count_chunks(r, totals);
 	if (rc == 0)
 		rc = drop_dead(r);
 	if (rc == 0)
@@ -165,26 +173,22 @@ int bank_rows_settle(struct bank_rows *r, int64_t *totals)
 	if (rc == 0)
 		rc = sum_up(
 			r->db,
-			"SELECT 0, count(*) FROM chunk UNION ALL "
-			"SELECT 1, coalesce(sum(len), 0) FROM chunk UNION ALL "
-			"SELECT 2, count(*) FROM frame UNION ALL "
-			"SELECT 3, coalesce(sum(raw), 0) FROM frame UNION ALL "
-			"SELECT 4, coalesce(sum(len), 0) FROM frame UNION ALL "
-			"SELECT 5, coalesce(sum(live), 0) FROM frame UNION ALL "
-			"SELECT 6, coalesce(sum((live * len + raw - 1) / raw), "
+			"SELECT 0, count(*) FROM frame UNION ALL "
+			"SELECT 1, coalesce(sum(raw), 0) FROM frame UNION ALL "
+			"SELECT 2, coalesce(sum(len), 0) FROM frame UNION ALL "
+			"SELECT 3, coalesce(sum(live), 0) FROM frame UNION ALL "
+			"SELECT 4, coalesce(sum((live * len + raw - 1) / raw), "
 			"0) FROM frame WHERE raw > 0",
-			totals + TOTAL_CHUNKS, 7);
+			totals + TOTAL_FRAMES, 5);
 	if (rc == 0)
 		rc = sum_up(r->db,
 			    "SELECT kind, count(*) FROM frame GROUP BY kind",
 			    totals + TOTAL_KIND_FIRST, ENCODE_N_KINDS);
-	return rc;
+	return rc == 0 ? bank_rows_flush(r) : rc;
 }
 
-static_assert(TOTAL_CHUNK_LEN == TOTAL_CHUNKS + 1 &&
-		      TOTAL_FRAMES == TOTAL_CHUNKS + 2 &&
-		      TOTAL_FRAME_RAW == TOTAL_CHUNKS + 3 &&
-		      TOTAL_FRAME_STORED == TOTAL_CHUNKS + 4 &&
-		      TOTAL_LIVE_LEN == TOTAL_CHUNKS + 5 &&
-		      TOTAL_LIVE_STORED == TOTAL_CHUNKS + 6,
+static_assert(TOTAL_FRAME_RAW == TOTAL_FRAMES + 1 &&
+		      TOTAL_FRAME_STORED == TOTAL_FRAMES + 2 &&
+		      TOTAL_LIVE_LEN == TOTAL_FRAMES + 3 &&
+		      TOTAL_LIVE_STORED == TOTAL_FRAMES + 4,
 	      "sum_up() knows their order");

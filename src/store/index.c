@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/report.h"
 #include "store/bank.h"
+#include "store/chunk_rows.h"
 #include "store/codebooks.h"
 #include "store/sketches.h"
 
@@ -91,7 +92,7 @@ static int make_tables(struct db *db, const char *schema)
 		rc = db_exec(db, "CREATE TABLE meta(key INTEGER PRIMARY KEY, "
 				 "value INTEGER NOT NULL)");
 	if (rc == 0)
-		rc = db_exec(db, BANK_SCHEMA);
+		rc = db_exec(db, CHUNK_ROWS_SCHEMA BANK_SCHEMA);
 	if (rc == 0)
 		rc = db_exec(db, SKETCHES_SCHEMA);
 	if (rc == 0)
@@ -100,7 +101,7 @@ static int make_tables(struct db *db, const char *schema)
 		rc = db_exec(db, schema);
 	if (rc == 0)
 		rc = db_exec(db, "PRAGMA application_id = 0x53474D46;"
-				 "PRAGMA user_version = 7");
+				 "PRAGMA user_version = 8");
 	return rc == 0 ? db_commit(db) : rc;
 }
 

@@ -14,7 +14,7 @@
 
 enum {
 	INDEX_APPLICATION_ID = 0x53474D46,
-	INDEX_VERSION = 7,
+	INDEX_VERSION = 8,
 };
 
 /* The checkpoint rounds that a rebuild can begin with: segments. 0: none. */

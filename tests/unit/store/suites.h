@@ -13,6 +13,7 @@ Suite *suite_cache(void);
 Suite *suite_carve(void);
 Suite *suite_checkpoint(void);
 Suite *suite_chunk(void);
+Suite *suite_chunk_rows(void);
 Suite *suite_clean(void);
 Suite *suite_commit(void);
 Suite *suite_context(void);
