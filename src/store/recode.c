@@ -24,6 +24,9 @@ enum {
 	/* Decoding with a codebook takes longer. */
 	SAVES_PERCENT = 1,
 	N_WAYS = 3,
+	/* Which of two codebooks suits: 2 ms for each. */
+	TASTE_LEN = 128 << 10,
+	TASTE_LEVEL = 3,
 };
 
 struct recoder {
@@ -102,6 +105,45 @@ static int encode_way(struct recoder *r, const struct recode_request *request,
 	n = encode_frame(r->encoder, &how, request->raw, b->data);
 	b->len = n > 0 ? (size_t)n : 0;
 	return n < 0 ? (int)n : 0;
+}
+
+/* Of the beginning with a codebook, or what it is without. */
+static ssize_t taste(struct recoder *r, struct span raw, struct codebook *b)
+{
+	const struct encode_book with = { TASTE_LEVEL, b };
+	struct buffer *room = &r->ways[WAY_CODEBOOK];
+	ssize_t n;
+	int rc;
+
+	buffer_clear(room);
+	rc = buffer_reserve(room, raw.len);
+	if (rc < 0)
+		return rc;
+	n = encode_codebook(r->encoder, &with, raw, room->data, raw.len);
+	return n == 0 ? (ssize_t)raw.len : n;
+}
+
+/* One of two codebooks stays in the request. */
+static int choose(struct recoder *r, struct recode_request *request)
+{
+	struct span head = request->raw;
+	ssize_t n;
+	ssize_t other;
+
+	if (!request->other)
+		return 0;
+	if (!request->codebook) {
+		request->codebook = request->other;
+		return 0;
+	}
+	head.len = (size_t)min_u64(head.len, TASTE_LEN);
+	n = taste(r, head, request->codebook);
+	other = n < 0 ? n : taste(r, head, request->other);
+	if (other < 0)
+		return (int)other;
+	if (other < n)
+		request->codebook = request->other;
+	return 0;
 }
 
 /* Only if it is shorter than the other one. */
@@ -186,11 +228,15 @@ static int judge(struct recoder *r, const struct recode_request *request,
 	return 0;
 }
 
-int recode(struct recoder *r, const struct recode_request *request,
+int recode(struct recoder *r, const struct recode_request *wanted,
 	   struct recoded *ret)
 {
-	int rc = encode_way(r, request, WAY_CLASS);
+	struct recode_request own = *wanted;
+	const struct recode_request *request = &own;
+	int rc = choose(r, &own);
 
+	if (rc == 0)
+		rc = encode_way(r, request, WAY_CLASS);
 	if (rc == 0)
 		rc = encode_with(r, request);
 	if (rc == 0) {

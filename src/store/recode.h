@@ -26,6 +26,8 @@ struct recode_request {
 	struct span raw; /* 1..GLYPH_OUTPUT_MAX bytes */
 	enum content_class class;
 	struct codebook *codebook; /* to try as well; NULL: none */
+	/* To try in its place if the beginning is shorter with it; NULL: none. */
+	struct codebook *other;
 	/* A reader wants this much of what he has to decode, and wants it at
 	 * so many bytes a second of CPU time. 0: at any speed. */
 	size_t useful_len;
@@ -45,7 +47,7 @@ struct recoded {
  * -ENOMEM. -ECANCELED: it was to stop. -EUCLEAN: the decoder disagrees with the
  * encoder.
  */
-int recode(struct recoder *r, const struct recode_request *request,
+int recode(struct recoder *r, const struct recode_request *wanted,
 	   struct recoded *ret);
 
 #endif

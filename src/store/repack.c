@@ -147,6 +147,35 @@ static int gather(struct pass *p, struct job *j)
 	return rc;
 }
 
+/* The longest codebook of the classes that a frame of text may be of as well: by
+ * its first bytes a header of C is text or source code. NULL: none. */
+static struct codebook *pick_other(struct store *s, enum content_class class)
+{
+	static const enum content_class kin[] = { CONTENT_TEXT, CONTENT_SOURCE,
+						  CONTENT_MARKUP };
+	struct codebook *longest = NULL;
+	bool is_kin = false;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(kin); i++)
+		is_kin = is_kin || kin[i] == class;
+	for (i = 0; is_kin && i < ARRAY_LEN(kin); i++) {
+		uint64_t id = codebooks_newest(s->codebooks, kin[i]);
+		struct codebook *b = NULL;
+
+		if (kin[i] == class || id == 0 || library_get(s, id, &b) < 0)
+			continue;
+		if (longest &&
+		    codebook_bytes(longest).len >= codebook_bytes(b).len) {
+			codebook_put(b);
+			continue;
+		}
+		codebook_put(longest);
+		longest = b;
+	}
+	return longest;
+}
+
 /* What the pool is asked. Codebooks are looked up here: that takes locks. */
 static void ask(struct pass *p, struct job *j)
 {
@@ -162,6 +191,7 @@ static void ask(struct pass *p, struct job *j)
 	j->compare = false;
 	j->request.codebook =
 		library_pick(p->rp->s, j->request.class, raw.len, &j->compare);
+	j->request.other = pick_other(p->rp->s, j->request.class);
 }
 
 static int begin_job(struct pass *p, const struct piece *piece)
@@ -297,7 +327,9 @@ static int end_job(struct pass *p)
 	rp->n_under_way--;
 	rc = settle(p, j);
 	codebook_put(j->request.codebook);
+	codebook_put(j->request.other);
 	j->request.codebook = NULL;
+	j->request.other = NULL;
 	if (rp->options.tell)
 		rp->options.tell(rp->options.ctx, p->sum);
 	return rc;

@@ -206,6 +206,61 @@ START_TEST(codebook_where_it_is_shorter)
 }
 END_TEST
 
+/* A dictionary of noise, which helps nobody. */
+static struct codebook *noise_of(uint64_t id)
+{
+	static uint8_t noise[PIECE];
+	const struct codebook_head head = { id, 1, CONTENT_TEXT };
+	struct rng rng = rng_of(id);
+	struct codebook *book = NULL;
+	static uint8_t dictionary[TRAIN_DICTIONARY_MAX];
+	struct codebook *good = learn();
+	struct span bytes = codebook_bytes(good);
+
+	/* The tables stay, the content goes. */
+	ck_assert_uint_gt(bytes.len, 2 * sizeof(noise));
+	memcpy(dictionary, bytes.ptr, bytes.len);
+	for (size_t at = bytes.len / 4; at < bytes.len; at += sizeof(noise)) {
+		rng_fill(&rng, noise, sizeof(noise));
+		memcpy(dictionary + at, noise,
+		       min_u64(sizeof(noise), bytes.len - at));
+	}
+	ck_ok(codebook_new(&head, span_of(dictionary, bytes.len), &book));
+	codebook_put(good);
+	return book;
+}
+
+START_TEST(the_better_of_two_codebooks)
+{
+	struct recode_request request = request_of(span_of(raw, PIECE));
+	struct codebook *good = learn();
+	struct codebook *bad = noise_of(8);
+	struct recoder *r = NULL;
+	struct recoded got;
+
+	ck_ok(recoder_new(&r));
+	make_text(4, raw, PIECE);
+	request.codebook = bad;
+	request.other = good;
+	ck_assert_int_eq(recode(r, &request, &got), 1);
+	ck_assert(got.has_codebook);
+	expect_raw(got.glyphs, good, PIECE);
+	request.codebook = good;
+	request.other = bad;
+	ck_assert_int_eq(recode(r, &request, &got), 1);
+	ck_assert(got.has_codebook);
+	expect_raw(got.glyphs, good, PIECE);
+	request.codebook = NULL;
+	request.other = good;
+	ck_assert_int_eq(recode(r, &request, &got), 1);
+	ck_assert(got.has_codebook);
+	expect_raw(got.glyphs, good, PIECE);
+	recoder_free(r);
+	codebook_put(good);
+	codebook_put(bad);
+}
+END_TEST
+
 Suite *suite_recode(void)
 {
 	Suite *s = suite_create("recode");
@@ -216,6 +271,7 @@ Suite *suite_recode(void)
 	tcase_add_test(c, nothing_is_fast_enough);
 	tcase_add_test(c, any_bytes);
 	tcase_add_test(c, codebook_where_it_is_shorter);
+	tcase_add_test(c, the_better_of_two_codebooks);
 	suite_add_tcase(s, c);
 	return s;
 }
