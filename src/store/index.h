@@ -83,9 +83,9 @@ void index_close(struct index *x);
 int index_replace(struct index *x, const char *schema);
 
 /*
- * Closes the gaps between rows, if the file is short enough for that to take
- * some 0.1 s, and has grown or lost so much that it is worth it. Outside of a
- * transaction. What fails is left as it was.
+ * Closes the gaps between rows, if the file is short enough not to be waited for
+ * (10 ms for 1.9 MB), and has grown or lost so much that it is worth it. Outside
+ * of a transaction. What fails is left as it was.
  */
 void index_tidy(struct index *x);
 

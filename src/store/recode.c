@@ -24,7 +24,7 @@ enum {
 	/* Decoding with a codebook takes longer. */
 	SAVES_PERCENT = 1,
 	N_WAYS = 3,
-	/* Which of two codebooks suits: 2 ms for each. */
+	/* Which of two codebooks suits is told by the beginning of a frame. */
 	TASTE_LEN = 128 << 10,
 	TASTE_LEVEL = 3,
 };
