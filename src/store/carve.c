@@ -88,6 +88,9 @@ static int view(struct carve *c, uint64_t off, size_t len, struct span *ret)
 	int rc;
 
 	len = min_u64(len, left);
+	*ret = span_of(NULL, 0);
+	if (len == 0)
+		return 0;
 	if (off < c->window_off || off + len > c->window_off + c->window.len) {
 		rc = fill(c, off, min_u64(max_u64(len, WINDOW_LEN), left));
 		if (rc < 0)
