@@ -602,7 +602,6 @@ int tar_export(struct tar_job *job, const char *path)
 		(void)x.lib.archive_write_fail(x.archive);
 	if (x.archive)
 		(void)x.lib.archive_write_free(x.archive);
-	tar_library_close(&x.lib);
 	if (x.zeros)
 		(void)munmap((void *)(uintptr_t)x.zeros, ZEROS_LEN);
 	idmap_release(&x.linked);

@@ -561,7 +561,6 @@ int tar_import(struct tar_job *job)
 	late_rc = tar_set_late(&m);
 	if (m.archive)
 		(void)m.lib.archive_read_free(m.archive);
-	tar_library_close(&m.lib);
 	idmap_release(&m.policies);
 	free(m.input);
 	free(m.late);

@@ -20,37 +20,40 @@ static const struct {
 	TAR_LIBRARY_FUNCTIONS(FUNCTION)
 };
 
-static int fail(struct tar_library *l)
+static int fail(void)
 {
 	const char *why = dlerror();
 
 	report_error("libarchive is needed for this: %s", why ? why : "?");
-	tar_library_close(l);
 	return -ENOENT;
 }
 
 int tar_library_open(struct tar_library *ret)
 {
+	void *library = dlopen(LIBRARY_NAME, RTLD_NOW | RTLD_LOCAL);
 	size_t i;
 
-	*ret = (struct tar_library){ .handle = dlopen(LIBRARY_NAME,
-						      RTLD_NOW | RTLD_LOCAL) };
-	if (!ret->handle)
-		return fail(ret);
+	*ret = (struct tar_library){ 0 };
+	if (!library)
+		return fail();
 	for (i = 0; i < ARRAY_LEN(functions); i++) {
-		void *address = dlsym(ret->handle, functions[i].name);
+		void *address = dlsym(library, functions[i].name);
 
 		if (!address)
-			return fail(ret);
+			return fail();
 		(void)memcpy((char *)ret + functions[i].at, &address,
 			     sizeof(address));
 	}
 	return 0;
 }
 
-void tar_library_close(struct tar_library *l)
+#ifdef __has_feature
+# if __has_feature(address_sanitizer)
+/* libarchive 3.6 loses the buffer of an archive that it could not write whole. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
 {
-	if (l->handle)
-		(void)dlclose(l->handle);
-	l->handle = NULL;
+	return "leak:libarchive.so";
 }
+# endif
+#endif

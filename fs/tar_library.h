@@ -75,14 +75,10 @@
 /* clang-format on */
 
 struct tar_library {
-	void *handle; /* dlopen(3)'s; NULL: not loaded */
 	TAR_LIBRARY_FUNCTIONS(TAR_LIBRARY_FIELD)
 };
 
-/* Says why, if it is not there. -ENOENT. */
+/* It stays until the process ends. Says why, if it is not there. -ENOENT. */
 int tar_library_open(struct tar_library *ret);
-
-/* Nothing of it is in use any more. */
-void tar_library_close(struct tar_library *l);
 
 #endif

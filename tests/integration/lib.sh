@@ -178,3 +178,17 @@ value_of()
 {
 	"$SIGMAFS" stat --json "$2" | sed -n "s/.*\"$1\":\([0-9.]*\).*/\1/p"
 }
+
+# peak_into FILE COMMAND...: its VmHWM, in KiB; 0 where the memory is a sanitizer's,
+# which also wants to trace the process itself.
+peak_into()
+{
+	local file=$1
+	shift
+	if [[ -n ${ASAN_OPTIONS-} ]]; then
+		"$@"
+		echo 0 >"$file"
+	else
+		"$HELPER" peak "$file" "$@"
+	fi
+}

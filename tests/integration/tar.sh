@@ -323,10 +323,10 @@ test_tar_memory()
 		start
 		bytes ${mb}000000 1 >noise
 		finish
-		"$HELPER" peak peak "$SIGMAFS" export store >all.tar
+		peak_into peak "$SIGMAFS" export store >all.tar
 		many=("$(cat peak)")
 		"$SIGMAFS" mkfs -q new
-		"$HELPER" peak peak "$SIGMAFS" import new <all.tar
+		peak_into peak "$SIGMAFS" import new <all.tar
 		many+=("$(cat peak)")
 		((mb > 100)) || few=("${many[@]}")
 	done
