@@ -69,11 +69,12 @@ test_optimize_store()
 	before=$("$SIGMAFS" stat --json store | number frame_stored_bytes)
 	optimize -n store | grep -q '^to gain' || fail 'no estimate'
 	same 'bytes after an estimate' "$("$SIGMAFS" stat --json store | number frame_stored_bytes)" "$before"
-	optimize --json -j 2 store >told
+	# What decodes fast enough is another thing on a busy machine each time.
+	optimize --min-speed=1 --json -j 2 store >told
 	gained told
 	"$SIGMAFS" check store || fail 'not sound'
 	# What is done is done.
-	optimize --json store >told
+	optimize --min-speed=1 --json store >told
 	same 'frames of a second run' "$(number frames <told)" 0
 	mount_at store mnt
 	cd mnt
