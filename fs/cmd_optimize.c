@@ -13,6 +13,7 @@
 #include "cmd.h"
 #include "control.h"
 #include "explain.h"
+#include "job.h"
 #include "json.h"
 #include "mountinfo.h"
 #include "store/optimize.h"
@@ -22,9 +23,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OPT_MIN_SPEED = 256, OPT_JSON, OPT_DRY_RUN };
@@ -38,8 +37,6 @@ static const struct option longs[] = {
 	{ "help", no_argument, NULL, 'h' },
 	{ 0 },
 };
-
-#define POLL_NS 200000000
 
 /* One run of the command. */
 struct optimizing {
@@ -281,45 +278,20 @@ static int tell(const struct optimizing *o)
 
 /* ---- the job -------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal_number)
+static int ask_job(void *optimizing, const char *arguments)
 {
-	(void)signal_number;
-	interrupted = 1;
+	return ask(optimizing, arguments);
 }
 
-static void catch_signals(void)
+static void show_job(const void *optimizing)
 {
-	const struct sigaction action = { .sa_handler = interrupt };
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
+	show_progress(optimizing);
 }
 
-/* Until it has ended; the last answer is in o->reply. */
 static int wait_for_end(struct optimizing *o)
 {
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	bool running = true;
-	bool told = false;
-	int rc = 0;
-
-	for (;;) {
-		if (interrupted && !told) {
-			rc = ask(o, "stop");
-			told = true;
-		}
-		if (rc == 0)
-			rc = ask(o, "poll");
-		if (rc == 0)
-			rc = json_get_bool(o->reply, "running", &running);
-		if (rc < 0 || !running)
-			return rc;
-		show_progress(o);
-		(void)nanosleep(&pause, NULL);
-	}
+	return job_wait(
+		&(struct job){ ask_job, show_job, o, .reply = o->reply });
 }
 
 static int fail(const struct optimizing *o, int rc)
@@ -352,7 +324,7 @@ static int optimize_store(struct optimizing *o, char *const *paths)
 	if (rc == 0)
 		status = put_paths(o, paths);
 	if (rc == 0 && status == STATUS_OK) {
-		catch_signals();
+		job_catch_signals();
 		rc = ask(o, o->arguments);
 		if (rc == 0)
 			rc = wait_for_end(o);

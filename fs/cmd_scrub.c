@@ -14,20 +14,18 @@
 #include "cmd_scrub_state.h"
 #include "control.h"
 #include "explain.h"
+#include "job.h"
 #include "json.h"
+#include "options.h"
 #include "tune.h"
 #include "volume/volume.h"
 
 #include <inttypes.h>
 #include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-#define POLL_NS 200000000
 
 enum { OPT_JSON = 256 };
 
@@ -192,45 +190,22 @@ static int tell(struct scrubbing *s)
 
 /* ---- the job -------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupted;
-
-static void interrupt(int signal_number)
+static int ask_job(void *scrubbing, const char *arguments)
 {
-	(void)signal_number;
-	interrupted = 1;
+	struct scrubbing *s = scrubbing;
+
+	return ask(s, arguments, s->reply);
 }
 
-static void catch_signals(void)
+static void show_job(const void *scrubbing)
 {
-	const struct sigaction action = { .sa_handler = interrupt };
-
-	(void)sigaction(SIGINT, &action, NULL);
-	(void)sigaction(SIGTERM, &action, NULL);
-	(void)sigaction(SIGHUP, &action, NULL);
+	show_progress(scrubbing);
 }
 
-/* Until it has ended; the last answer is in s->reply. */
 static int wait_for_end(struct scrubbing *s)
 {
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	bool running = true;
-	bool told = false;
-	int rc = 0;
-
-	for (;;) {
-		if (interrupted && !told) {
-			rc = ask(s, "stop", s->reply);
-			told = true;
-		}
-		if (rc == 0)
-			rc = ask(s, "poll", s->reply);
-		if (rc == 0)
-			rc = json_get_bool(s->reply, "running", &running);
-		if (rc < 0 || !running)
-			return rc;
-		show_progress(s);
-		(void)nanosleep(&pause, NULL);
-	}
+	return job_wait(
+		&(struct job){ ask_job, show_job, s, .reply = s->reply });
 }
 
 static int fail(const struct scrubbing *s, int rc)
@@ -256,7 +231,7 @@ static int scrub_store(struct scrubbing *s)
 	int rc;
 
 	(void)snprintf(arguments, sizeof(arguments), "start %" PRIu64, s->rate);
-	catch_signals();
+	job_catch_signals();
 	rc = ask(s, arguments, s->reply);
 	if (control_is_absent(rc)) {
 		rc = open_here(s);
@@ -277,37 +252,14 @@ static int scrub_store(struct scrubbing *s)
 
 /* ---- the command line ----------------------------------------------------- */
 
-/* "500000", "512K", "50M", "1G". -EINVAL. */
-static int parse_rate(const char *text, uint64_t *ret)
-{
-	static const char units[] = "KMG";
-	const char *unit;
-	unsigned long long value;
-	char *end;
-
-	if (*text < '0' || *text > '9')
-		return -EINVAL;
-	errno = 0;
-	value = strtoull(text, &end, 10);
-	if (errno != 0 || value == 0 || value > UINT64_MAX >> 30)
-		return -EINVAL;
-	if (*end != '\0') {
-		unit = strchr(units, *end);
-		if (!unit || end[1] != '\0')
-			return -EINVAL;
-		value <<= 10 * (unit - units + 1);
-	}
-	*ret = value;
-	return 0;
-}
-
 static int take_option(struct scrubbing *s, int opt)
 {
 	if (opt == OPT_JSON) {
 		s->json = true;
 		return STATUS_OK;
 	}
-	if (opt == 'r' && parse_rate(optarg, &s->rate) == 0)
+	if (opt == 'r' && options_parse_size(optarg, &s->rate) == 0 &&
+	    s->rate > 0)
 		return STATUS_OK;
 	if (opt == 'r')
 		return cmd_usage(
