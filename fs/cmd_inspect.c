@@ -14,6 +14,7 @@
 #include "volume/file_explain.h"
 #include "volume/salvage.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -110,20 +111,10 @@ void tell_end(struct telling *t)
 
 static int read_superblock(const char *path, struct superblock *ret)
 {
-	uint8_t text[SUPERBLOCK_LEN_MAX + 1];
-	AUTO_FREE char *name = NULL;
-	AUTO_CLOSE int fd = -1;
-	ssize_t n;
+	/* The path is the user's: it may be a link. */
+	AUTO_CLOSE int dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
-	if (asprintf(&name, "%s/" SUPERBLOCK_NAME, path) < 0) {
-		name = NULL;
-		return -ENOMEM;
-	}
-	fd = io_open(AT_FDCWD, name, O_RDONLY, 0);
-	if (fd < 0)
-		return fd;
-	n = io_pread(fd, text, sizeof(text), 0);
-	return n < 0 ? (int)n : superblock_parse(span_of(text, (size_t)n), ret);
+	return dir_fd < 0 ? -errno : superblock_read(dir_fd, ret);
 }
 
 static void put_hex(char *dst, const uint8_t *bytes, size_t n)
@@ -137,7 +128,7 @@ static void put_hex(char *dst, const uint8_t *bytes, size_t n)
 static int inspect_superblock(struct telling *t, const char *path)
 {
 	char uuid[2 * SUPERBLOCK_UUID_LEN + 1];
-	struct superblock sb;
+	struct superblock sb = { 0 };
 	int rc = read_superblock(path, &sb);
 
 	if (rc == -ENOMEM)

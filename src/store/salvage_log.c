@@ -18,7 +18,12 @@
 #include "store/ops.h"
 #include "store/rounds.h"
 
+#include <assert.h>
 #include <stdlib.h>
+
+static_assert(RECORD_OPS == 3 && RECORD_COMMIT == 4 && RECORD_CHECKPOINT == 5 &&
+		      RECORD_FOOTER == 6,
+	      "the statements below name them");
 
 const char salvage_schema[] =
 	"DROP TABLE IF EXISTS salvage_record;"

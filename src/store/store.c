@@ -154,17 +154,8 @@ struct store *store_alloc(const struct store_options *options,
 
 static int read_superblock(struct store *s)
 {
-	uint8_t text[SUPERBLOCK_LEN_MAX + 1];
-	AUTO_CLOSE int fd = io_open(s->dir_fd, SUPERBLOCK_NAME, O_RDONLY, 0);
-	ssize_t n;
-	int rc;
+	int rc = superblock_read(s->dir_fd, &s->superblock);
 
-	if (fd < 0)
-		return fd;
-	n = io_pread(fd, text, sizeof(text), 0);
-	if (n < 0)
-		return (int)n;
-	rc = superblock_parse(span_of(text, (size_t)n), &s->superblock);
 	if (rc == 0 && s->superblock.incompat != 0)
 		rc = -EOPNOTSUPP;
 	return rc;

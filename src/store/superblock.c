@@ -6,8 +6,11 @@
  */
 #include "store/superblock.h"
 
+#include "base/cleanup.h"
 #include "base/hash.h"
+#include "base/io.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 
 #define FIRST_LINE   "sigmafs store\n"
@@ -300,4 +303,16 @@ int superblock_parse(struct span text, struct superblock *ret)
 	if (rc == 0)
 		*ret = sb;
 	return rc;
+}
+
+int superblock_read(int dir_fd, struct superblock *ret)
+{
+	uint8_t text[SUPERBLOCK_LEN_MAX + 1];
+	AUTO_CLOSE int fd = io_open(dir_fd, SUPERBLOCK_NAME, O_RDONLY, 0);
+	ssize_t n;
+
+	if (fd < 0)
+		return fd;
+	n = io_pread(fd, text, sizeof(text), 0);
+	return n < 0 ? (int)n : superblock_parse(span_of(text, (size_t)n), ret);
 }

@@ -2,7 +2,8 @@
 /*
  * superblock.h - the text that makes a directory a store.
  *
- * FORMAT.md section 1. Pure. Errors: -EUCLEAN (damage), -EOPNOTSUPP (newer).
+ * FORMAT.md section 1. Pure, but for reading. Errors: -EUCLEAN (damage),
+ * -EOPNOTSUPP (newer).
  */
 #ifndef STORE_SUPERBLOCK_H
 #define STORE_SUPERBLOCK_H
@@ -35,5 +36,8 @@ size_t superblock_put(const struct superblock *sb, char *dst);
 
 /* Parses and verifies a text. Says nothing about feature bits. */
 int superblock_parse(struct span text, struct superblock *ret);
+
+/* The one of the store whose directory is open. Also errors of the file. */
+int superblock_read(int dir_fd, struct superblock *ret);
 
 #endif
