@@ -308,7 +308,7 @@ mixed()
 			print line
 		}
 	}'
-	head -c 1000000 "$SIGMAFS"
+	head -c 1000000 "$BASH"
 	bytes 800000 1
 	tail -c 3000000 tar
 }
