@@ -276,7 +276,7 @@ test_cli_control_socket()
 		grep -q '"ok":false'
 	# One who says nothing keeps nobody waiting for long.
 	"$HELPER" say store/control '' >/dev/null &
-	timeout 10 "$SIGMAFS" sync mnt
+	timeout 60 "$SIGMAFS" sync mnt
 	wait
 	chmod 755 store
 	refuses 1 'no permission' as_nobody "$SIGMAFS" sync store

@@ -48,12 +48,18 @@ test_crash_dead_mount()
 	finish
 }
 
+any_synced()
+{
+	[[ $(cat "$work/synced") -gt 0 ]]
+}
+
 # Killed at odd moments under load, again and again.
 test_crash_repeated()
 {
 	local round i last
 	start
 	for round in 1 2 3 4 5 6; do
+		echo 0 >"$work/synced"
 		(
 			for ((i = 1;; i++)); do
 				bytes $((i * 7919 % 200000 + 1)) "$i" \
@@ -62,8 +68,7 @@ test_crash_repeated()
 				((i % 5 > 0)) || echo "$i" >"$work/synced"
 			done
 		) 2>/dev/null &
-		pids+=("$!")
-		unset 'pids[-1]'
+		until_true any_synced
 		sleep "0.$((round * 13 + 20))"
 		kill_daemon
 		wait || true
@@ -73,8 +78,6 @@ test_crash_repeated()
 			bytes $((i * 7919 % 200000 + 1)) "$i" |
 				cmp - "r$round-$i"
 		done
-		rm -f "$work/synced"
-		echo 0 >"$work/synced"
 	done
 	finish
 }

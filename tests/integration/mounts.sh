@@ -14,6 +14,7 @@ test_read_only_medium()
 	cd ..
 	pid=$(holder_of store)
 	kill -KILL "$pid"
+	wait_gone "$pid"
 	"$SIGMAFS" umount mnt
 	rm -f store/control
 	before=$(find store ! -name lock ! -name store -type f -exec md5sum {} + | sort)
@@ -146,9 +147,7 @@ test_mount_foreground()
 	"$SIGMAFS" mount -f store mnt &
 	pid=$!
 	pids+=("$pid")
-	until mountpoint -q mnt; do
-		sleep 0.05
-	done
+	until_true mountpoint -q mnt
 	echo text >mnt/file
 	kill -INT "$pid"
 	wait "$pid"
@@ -280,7 +279,8 @@ test_mount_user()
 	if as_nobody test -w /dev/fuse; then
 		user_mounts
 	else
-		export -f user_mounts as_nobody same fail fails is_gone wait_gone
+		export -f user_mounts as_nobody same fail fails is_gone \
+			until_true wait_gone
 		work=$work unshare -m bash -ec '
 			mkdir dev
 			mount -t tmpfs none dev

@@ -273,7 +273,7 @@ START_TEST(lessons_wait_for_the_end_of_a_burst)
 	ck_assert_uint_eq(newest(), 0);
 	relieve();
 	/* It was not forgotten. */
-	for (i = 0; i < 1000 && newest() == 0; i++) {
+	for (i = 0; i < 3000 && newest() == 0; i++) {
 		trainer_tick(f.toy.store->trainer);
 		(void)usleep(20000);
 	}

@@ -73,13 +73,19 @@ static uint64_t frame_of(uint64_t key)
 	return place.frame;
 }
 
-/* A store with cold data, open, and its threads started. */
-static void begin(unsigned cold_seconds)
+/* A store with data that will be cold, open. */
+static void begin_quietly(unsigned cold_seconds)
 {
 	fixture_begin(&f);
 	put(0);
 	f.toy.options.cold_seconds = cold_seconds;
 	fixture_reopen(&f);
+}
+
+/* And its threads started. */
+static void begin(unsigned cold_seconds)
+{
+	begin_quietly(cold_seconds);
 	ck_ok(store_start(f.toy.store));
 }
 
@@ -109,7 +115,7 @@ static uint64_t optimized(void)
 
 static void wait_until_optimized(uint64_t chunk)
 {
-	uint64_t deadline = clock_mono_ns() + UINT64_C(60000000000);
+	uint64_t deadline = clock_mono_ns() + UINT64_C(150000000000);
 
 	while (optimized() < chunk && clock_mono_ns() < deadline)
 		sleep_ms(20);
@@ -154,16 +160,30 @@ START_TEST(a_crash_loses_nothing)
 }
 END_TEST
 
-START_TEST(not_while_it_is_used)
+/* Uses it for five seconds. Whether never a second went by without. */
+static bool use_often(void)
 {
+	uint64_t last = clock_mono_ns();
+	uint64_t longest = 0;
 	unsigned n;
 
-	begin(1);
 	for (n = 0; n < 50; n++) {
 		store_use(f.toy.store);
 		sleep_ms(A_SECOND / 10);
+		longest = max_u64(longest, clock_mono_ns() - last);
+		last = clock_mono_ns();
 	}
-	ck_assert_uint_eq(stats().idle_len, 0);
+	return longest < UINT64_C(900000000);
+}
+
+START_TEST(not_while_it_is_used)
+{
+	bool often;
+
+	begin(1);
+	often = use_often();
+	/* A machine may be so busy that we were away for longer. */
+	ck_assert(!often || stats().idle_len == 0);
 	expect(N_KEYS);
 	end();
 }
@@ -172,8 +192,9 @@ END_TEST
 /* Long work of others first. */
 START_TEST(not_while_others_work)
 {
-	begin(1);
+	begin_quietly(1);
 	maintain_enter(f.toy.store);
+	ck_ok(store_start(f.toy.store));
 	sleep_ms(5L * A_SECOND);
 	ck_assert_uint_eq(stats().idle_len, 0);
 	maintain_leave(f.toy.store);

@@ -500,7 +500,7 @@ START_TEST(learns_by_itself)
 	ck_assert_uint_gt(n_of(ENCODE_CODEBOOK), 0);
 	ck_assert_uint_gt(codebooks_memory(books()), 100 << 10);
 	/* The trainer may be at it again for a while. */
-	for (i = 0; i < 500 && codebooks_memory(books()) > 0; i++) {
+	for (i = 0; i < 3000 && codebooks_memory(books()) > 0; i++) {
 		(void)usleep(20000);
 		codebooks_trim(books());
 	}

@@ -271,7 +271,7 @@ START_TEST(reads_ahead_into_the_next_leaf)
 	fixture_reopen(&f);
 	ck_assert(!last_is_there(&f, ino));
 	read_pieces(&f, ino, bytes);
-	for (unsigned i = 0; i < 500 && !last_is_there(&f, ino); i++)
+	for (unsigned i = 0; i < 4000 && !last_is_there(&f, ino); i++)
 		(void)usleep(10000);
 	ck_assert(last_is_there(&f, ino));
 	fixture_release(&f);
