@@ -196,9 +196,22 @@ static bool daemon_read_only(const char *store)
 	return read_only;
 }
 
-/* The kernel changes its flags; the daemon need not know. */
+/* The daemon alone knows when a file is read, so it needs the rule. */
+static int tell_atime(const struct request *r)
+{
+	char reply[CONTROL_REPLY_MAX];
+	char rule[16];
+	const struct control_request request = { CONTROL_ATIME, rule };
+
+	(void)snprintf(rule, sizeof(rule), "%u", r->options.volume.atime);
+	return control_ask(r->store, &request, reply);
+}
+
+/* All other flags are the kernel's alone. */
 static int remount(const struct request *r)
 {
+	int rc;
+
 	if (!r->options.volume.store.read_only && daemon_read_only(r->store)) {
 		report_error("'%s' was mounted read-only: to write, unmount "
 			     "it and mount it again",
@@ -211,6 +224,10 @@ static int remount(const struct request *r)
 			     error_text(errno));
 		return MOUNT_FAILED;
 	}
+	rc = tell_atime(r);
+	if (rc < 0)
+		report_warn("'%s': times of access go by the old options: %s",
+			    r->dir, error_text(rc));
 	return STATUS_OK;
 }
 

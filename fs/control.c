@@ -51,6 +51,7 @@ static const struct {
 	[CONTROL_GC] = { "gc", true },
 	[CONTROL_SCRUB] = { "scrub", true },
 	[CONTROL_EXPLAIN] = { "explain", true },
+	[CONTROL_ATIME] = { "atime", true },
 	[CONTROL_UNMOUNT] = { "umount", false },
 };
 

@@ -34,6 +34,7 @@ enum control_verb {
 	CONTROL_GC,       /* gc_serve() */
 	CONTROL_SCRUB,    /* scrubber_serve() */
 	CONTROL_EXPLAIN,  /* how a file is stored: "INODE OFFSET" */
+	CONTROL_ATIME,    /* another rule for times of access: a number */
 	CONTROL_UNMOUNT,  /* answered when everything is durable and closed */
 	CONTROL_N_VERBS
 };

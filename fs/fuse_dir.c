@@ -98,6 +98,8 @@ static void list(fuse_req_t req, fuse_ino_t ino, struct listing *l,
 		answer_inode_status(req, rc);
 		return;
 	}
+	if (!wire_no_access())
+		(void)volume_accessed(volume, ino);
 	if (fuse_reply_buf(req, l->buf, l->len) != 0 && l->plus)
 		take_back(volume, l);
 }

@@ -41,6 +41,9 @@ static void file_get(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		answer_inode_status(req, rc);
 		return;
 	}
+	/* Before the answer, after which the program may look at it. */
+	if (!wire_no_access())
+		(void)volume_accessed(volume_of(req), ino);
 	(void)fuse_reply_iov(req, read.iov, read.n_iov);
 	file_read_done(&read);
 }
@@ -113,6 +116,10 @@ static void file_clone(fuse_req_t req, fuse_ino_t ino_in, off_t off_in,
 	if (flags == 0)
 		n = file_copy(volume_of(req), &from, &to,
 			      len < most ? len : most);
+	/* Of this read the kernel knows nothing, and keeps the old time. */
+	if (n > 0 && volume_accessed(volume_of(req), ino_in))
+		(void)fuse_lowlevel_notify_inval_inode(bridge_of(req)->se,
+						       ino_in, -1, 0);
 	if (n < 0)
 		answer_inode_status(req, (int)n);
 	else

@@ -220,6 +220,7 @@ static void node_readlink(fuse_req_t req, fuse_ino_t ino)
 		answer_inode_status(req, (int)n);
 		return;
 	}
+	(void)volume_accessed(volume_of(req), ino);
 	target[n] = '\0';
 	(void)fuse_reply_readlink(req, target);
 }

@@ -158,7 +158,14 @@ static const struct flag_def flag_defs[] = {
 	{ "sync", MS_SYNCHRONOUS, 0 },
 	{ "async", 0, MS_SYNCHRONOUS },
 	{ "dirsync", MS_DIRSYNC, 0 },
-	{ "noatime", MS_NOATIME, 0 },
+	{ "noatime", MS_NOATIME, MS_RELATIME | MS_STRICTATIME },
+	{ "atime", 0, MS_NOATIME },
+	{ "relatime", MS_RELATIME, MS_NOATIME | MS_STRICTATIME },
+	{ "norelatime", 0, MS_RELATIME },
+	{ "strictatime", MS_STRICTATIME, MS_NOATIME | MS_RELATIME },
+	{ "nostrictatime", 0, MS_STRICTATIME },
+	{ "nodiratime", MS_NODIRATIME, 0 },
+	{ "diratime", 0, MS_NODIRATIME },
 	{ "remount", MS_REMOUNT, 0 },
 };
 
@@ -170,9 +177,8 @@ static const char *const passed[] = {
 
 /* Without effect here, with a value or without. */
 static const char *const ignored[] = {
-	/* Reading never changes the time of access. */
-	"atime", "relatime", "norelatime", "strictatime", "nostrictatime",
-	"diratime", "nodiratime", "lazytime", "nolazytime",
+	/* Times of access are always written late. */
+	"lazytime", "nolazytime",
 	/* For mount(8), fstab(5) and systemd. */
 	"defaults", "auto", "noauto", "nofail", "user", "nouser", "users",
 	"owner", "group", "_netdev", "comment", "nonempty", "silent", "loud",
@@ -250,10 +256,23 @@ static int apply_value(struct mount_options *o, const struct value_def *def,
 	return fail(error, def->name, text);
 }
 
+/* As mount(2) takes them; relatime is what there is without any. */
+static unsigned atime_rule(unsigned long flags)
+{
+	unsigned dirs = flags & MS_NODIRATIME ? VOLUME_ATIME_NOT_DIRS : 0;
+
+	if (flags & (MS_NOATIME | MS_RDONLY))
+		return 0;
+	if (flags & MS_STRICTATIME)
+		return VOLUME_ATIME_STRICT | dirs;
+	return VOLUME_ATIME_RELATIVE | dirs;
+}
+
 static int apply_flag(struct mount_options *o, const struct flag_def *def)
 {
 	o->flags = (o->flags | def->set) & ~def->clear;
 	o->volume.store.read_only = (o->flags & MS_RDONLY) != 0;
+	o->volume.atime = atime_rule(o->flags);
 	o->remount = (o->flags & MS_REMOUNT) != 0;
 	return 0;
 }
@@ -283,6 +302,7 @@ void options_init(struct mount_options *o)
 	o->volume.store.effort = EFFORT_BALANCED;
 	o->volume.store.cold_seconds = COLD_SECONDS;
 	o->volume.kernel_times = true;
+	o->volume.atime = atime_rule(0);
 }
 
 int options_parse(struct mount_options *o, const char *list, char *error)

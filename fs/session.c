@@ -273,6 +273,21 @@ static int sync_all(struct session *s)
 	return sync_rc < 0 ? sync_rc : rc;
 }
 
+/* Of a mount whose options have changed. */
+static int set_atime(const struct session *s, const char *rule)
+{
+	char *end;
+	unsigned long value;
+
+	if (*rule < '0' || *rule > '9')
+		return -EINVAL;
+	value = strtoul(rule, &end, 10);
+	if (*end != '\0' || value > VOLUME_ATIME_ALL)
+		return -EINVAL;
+	volume_set_atime(s->bridge.volume, (unsigned)value);
+	return 0;
+}
+
 static int serve_control(void *ctx, const struct control_request *request,
 			 struct json *reply)
 {
@@ -300,6 +315,8 @@ static int serve_control(void *ctx, const struct control_request *request,
 		return scrubber_serve(s->scrubber, request->arguments, reply);
 	case CONTROL_EXPLAIN:
 		return pieces_tell(s->bridge.volume, request->arguments, reply);
+	case CONTROL_ATIME:
+		return set_atime(s, request->arguments);
 	case CONTROL_UNMOUNT:
 		return ending_unmount(&s->ending, false);
 	case CONTROL_N_VERBS:

@@ -11,6 +11,7 @@
 #include "bridge.h"
 #include "loop.h"
 
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <unistd.h>
 
@@ -22,6 +23,8 @@ enum {
 			  offsetof(struct fuse_write_in, write_flags),
 	SETATTR_VALID_OFF = sizeof(struct fuse_in_header) +
 			    offsetof(struct fuse_setattr_in, valid),
+	READ_FLAGS_OFF = sizeof(struct fuse_in_header) +
+			 offsetof(struct fuse_read_in, flags),
 	INIT_FLAGS_OFF = sizeof(struct fuse_in_header) +
 			 offsetof(struct fuse_init_in, flags),
 	INIT_REPLY_MIN =
@@ -30,10 +33,16 @@ enum {
 
 /* Of the request that this thread serves. */
 static _Thread_local bool kill_priv;
+static _Thread_local bool no_access;
 
 bool wire_kill_priv(void)
 {
 	return kill_priv;
+}
+
+bool wire_no_access(void)
+{
+	return no_access;
 }
 
 /* A field of the request, in the byte order of this machine; 0 behind its end.
@@ -47,6 +56,12 @@ static uint32_t field_at(struct span request, size_t off)
 	return value;
 }
 
+/* By the flags of open(2). */
+static bool opened_for_none(uint32_t flags)
+{
+	return (flags & O_NOATIME) || (flags & O_ACCMODE) == O_WRONLY;
+}
+
 void wire_note(struct wire *wire, const void *bytes, size_t len)
 {
 	struct span request = span_of(bytes, len);
@@ -56,12 +71,17 @@ void wire_note(struct wire *wire, const void *bytes, size_t len)
 		return;
 	memcpy(&header, bytes, sizeof(header));
 	kill_priv = false;
+	no_access = false;
 	if (header.opcode == FUSE_WRITE) {
 		kill_priv = field_at(request, WRITE_FLAGS_OFF) &
 			    FUSE_WRITE_KILL_SUIDGID;
 	} else if (header.opcode == FUSE_SETATTR) {
 		kill_priv = field_at(request, SETATTR_VALID_OFF) &
 			    FATTR_KILL_SUIDGID;
+	} else if (header.opcode == FUSE_READ ||
+		   header.opcode == FUSE_READDIR ||
+		   header.opcode == FUSE_READDIRPLUS) {
+		no_access = opened_for_none(field_at(request, READ_FLAGS_OFF));
 	} else if (header.opcode == FUSE_INIT) {
 		wire->init_unique = header.unique;
 		wire->offered = field_at(request, INIT_FLAGS_OFF);

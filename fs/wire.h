@@ -4,8 +4,8 @@
  *
  * Reads and writes /dev/fuse for libfuse. Turns on capabilities in the answer
  * to INIT (parallel lookups in one directory; writes that clear suid bits
- * without asking for capabilities first), and keeps the flag of a request
- * that says so. It sees only headers.
+ * without asking for capabilities first), and keeps the flags of a request
+ * that say so, or what the file was opened for. It sees only headers.
  */
 #ifndef FS_WIRE_H
 #define FS_WIRE_H
@@ -43,5 +43,10 @@ bool wire_patch(const struct wire *wire, const struct iovec *iov, int count);
 /* Whether the SETATTR or WRITE that this thread serves has to clear suid and
  * sgid. */
 bool wire_kill_priv(void);
+
+/* Whether the READ or READDIR that this thread serves is no access: it fills a
+ * page that a program is about to write to, or the file was opened with
+ * O_NOATIME. */
+bool wire_no_access(void);
 
 #endif

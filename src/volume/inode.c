@@ -10,6 +10,7 @@
  */
 #include "volume/inode.h"
 
+#include "volume/atime.h"
 #include "volume/data.h"
 #include "volume/inode_row.h"
 #include "volume/inodes.h"
@@ -203,8 +204,10 @@ int inode_get_indexed(struct volume *v, uint64_t ino, struct inode **ret)
 
 	if (!inode) {
 		rc = inode_row_load(v, ino, &image);
-		if (!rc)
-			rc = add(v, ino, &image, &inode);
+		if (rc)
+			return rc;
+		atimes_fill(v, ino, &image.attr);
+		rc = add(v, ino, &image, &inode);
 		if (rc)
 			return rc;
 		inode->has_row = true;

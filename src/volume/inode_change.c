@@ -8,6 +8,7 @@
  */
 #include "volume/inodes.h"
 
+#include "volume/atime.h"
 #include "volume/data.h"
 #include "volume/ops.h"
 #include "volume/volume_impl.h"
@@ -33,7 +34,7 @@ void inode_changed(struct volume *v, struct inode *inode)
 	t->n_changed++;
 }
 
-static int log_inode(struct volume *v, struct inode *inode)
+int inode_log(struct volume *v, struct inode *inode)
 {
 	uint8_t body[OP_INODE_MAX];
 	struct inode_image image;
@@ -45,6 +46,7 @@ static int log_inode(struct volume *v, struct inode *inode)
 	image = inode->image;
 	if (S_ISREG(image.attr.mode))
 		image.attr.size = inode->logged_size;
+	atimes_logged(v, inode->ino);
 	sync_unlock(&inode->lock);
 	if (gone)
 		return 0;
@@ -68,7 +70,7 @@ int inodes_log_changed(struct volume *v)
 	while (t->changed) {
 		struct inode *inode = t->changed;
 
-		rc = log_inode(v, inode);
+		rc = inode_log(v, inode);
 		if (rc)
 			break;
 		t->changed = inode->next_changed;

@@ -39,8 +39,10 @@ int inodes_new(size_t n_max, struct inodes **ret);
 /* All that is in memory, pinned or not. The store is closed. */
 void inodes_free(struct inodes *t);
 
-/* Logs all changed inodes. In a transaction, or before a batch ends. */
+/* Logs all changed inodes, or the image of one as it is now, changed or not. In
+ * a transaction, or before a batch ends. */
 int inodes_log_changed(struct volume *v);
+int inode_log(struct volume *v, struct inode *inode);
 
 /* Deletes what inode_put_indexed() found to be without use. No lock held. */
 void inodes_reap(struct volume *v);

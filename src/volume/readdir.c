@@ -8,6 +8,7 @@
 #include "volume/dir.h"
 
 #include "base/error.h"
+#include "volume/atime.h"
 #include "volume/inode_row.h"
 #include "volume/volume_impl.h"
 
@@ -46,9 +47,11 @@ static int attr_of(struct volume *v, uint64_t ino, struct volume_attr *ret)
 	if (rc == -ENOENT)
 		return corrupt("inode %llu has a name but is not there",
 			       (unsigned long long)ino);
-	if (!rc)
-		*ret = image.attr;
-	return rc;
+	if (rc)
+		return rc;
+	*ret = image.attr;
+	atimes_fill(v, ino, ret);
+	return 0;
 }
 
 static int tell_entry(void *ctx, const struct op_dirent *entry)

@@ -10,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "volume/atime.h"
 #include "volume/data.h"
 #include "volume/dirent.h"
 #include "volume/filemap.h"
@@ -22,16 +23,26 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-struct volume_time volume_now(void)
+#define SECOND INT64_C(1000000000)
+
+struct volume_time volume_time_at(int64_t ns)
 {
-	const int64_t second = 1000000000;
-	int64_t now = clock_stamp_ns();
-	int64_t nsec = now % second;
+	int64_t nsec = ns % SECOND;
 
 	if (nsec < 0)
-		nsec += second;
-	return (struct volume_time){ .sec = (now - nsec) / second,
+		nsec += SECOND;
+	return (struct volume_time){ .sec = (ns - nsec) / SECOND,
 				     .nsec = (uint32_t)nsec };
+}
+
+int64_t volume_time_ns(struct volume_time t)
+{
+	return t.sec * SECOND + t.nsec;
+}
+
+struct volume_time volume_now(void)
+{
+	return volume_time_at(clock_stamp_ns());
 }
 
 /* ---- for the store ---------------------------------------------------------------- */
@@ -104,6 +115,7 @@ static void tick(void *ctx)
 	struct volume *v = ctx;
 
 	inodes_reap(v);
+	(void)atimes_log(v, true);
 	/* What fails is told to whoever syncs the file. */
 	(void)flusher_run(v, false);
 }
@@ -115,6 +127,7 @@ static void free_volume(struct volume *v)
 	if (!v)
 		return;
 	inodes_free(v->inodes);
+	atimes_free(v->atimes);
 	inode_rows_free(v->inode_rows);
 	dirents_free(v->dirents);
 	xattrs_free(v->xattrs);
@@ -177,6 +190,8 @@ static int new_volume(const struct volume_options *options, struct volume **ret)
 	rc = v->schema ? 0 : -ENOMEM;
 	if (!rc)
 		rc = inodes_new(options->n_inodes, &v->inodes);
+	if (!rc)
+		rc = atimes_new(options->atime, &v->atimes);
 	if (!rc)
 		rc = inode_rows_new(&v->inode_rows);
 	if (!rc)
@@ -390,6 +405,8 @@ int volume_close(struct volume *v)
 		inodes_closing(v);
 		rc = purge(v);
 		if (!rc)
+			rc = atimes_log(v, false);
+		if (!rc)
 			rc = flusher_run(v, true);
 	}
 	inodes_discard(v);
@@ -405,9 +422,11 @@ struct store *volume_store(struct volume *v)
 
 int volume_sync(struct volume *v)
 {
+	int logged = atimes_log(v, false);
 	int rc = flusher_run(v, true);
 	int synced = commit_sync(v->store, txn_mark(v->store));
 
+	rc = rc ? rc : logged;
 	return rc ? rc : synced;
 }
 

@@ -49,11 +49,21 @@ struct volume_attr {
 	struct volume_time atime, mtime, ctime, btime;
 };
 
+/* When volume_accessed() moves the time of access. */
+enum volume_atime {
+	/* if it is not later than the last change, or a day old */
+	VOLUME_ATIME_RELATIVE = 1 << 0,
+	VOLUME_ATIME_STRICT = 1 << 1,   /* always */
+	VOLUME_ATIME_NOT_DIRS = 1 << 2, /* but never of directories */
+	VOLUME_ATIME_ALL = (1 << 3) - 1,
+};
+
 struct volume_options {
 	struct store_options store;
 	size_t dirty_len;  /* bytes not yet encoded, at most; 0: default */
 	unsigned n_inodes; /* cached inodes; 0: default */
 	bool kernel_times; /* the caller sends mtime/ctime of writes itself */
+	unsigned atime;    /* VOLUME_ATIME_...; 0: reads move nothing */
 };
 
 /* Makes a store with an empty root directory owned by the caller (mode 0755).
@@ -173,6 +183,17 @@ enum volume_set {
  * attr's ctime. */
 int volume_setattr(struct volume *v, uint64_t ino, unsigned mask,
 		   const struct volume_attr *attr, struct volume_attr *ret);
+
+/*
+ * A program has read the file, directory or symbolic link: moves its time of
+ * access, if the rule says so, in memory alone: see atime.h. Returns whether it
+ * was moved; never in a store that is read-only. Takes INDEX only when the inode
+ * is not in memory.
+ */
+bool volume_accessed(struct volume *v, uint64_t ino);
+
+/* Another rule from now on. */
+void volume_set_atime(struct volume *v, unsigned rule);
 
 /* Returns the length; `cap` 0 asks for it. -ENODATA, -ERANGE. */
 ssize_t volume_getxattr(struct volume *v, uint64_t ino, struct span name,

@@ -8,6 +8,7 @@
 #include "volume/leaf_ring.h"
 #include "volume/volume.h"
 
+struct atimes;
 struct dirents;
 struct filemap;
 struct flusher;
@@ -21,6 +22,7 @@ struct volume {
 	bool kernel_times;     /* immutable */
 	char *schema;          /* immutable; owned */
 	struct inodes *inodes; /* own lock: INODES */
+	struct atimes *atimes; /* own lock: LEAF */
 	struct inode_rows *inode_rows; /* GUARDED_BY(INDEX) */
 	struct dirents *dirents;       /* GUARDED_BY(INDEX) */
 	struct xattrs *xattrs;         /* GUARDED_BY(INDEX) */
@@ -32,5 +34,9 @@ struct volume {
 
 /* Wall-clock time, for time stamps. */
 struct volume_time volume_now(void);
+
+/* Nanoseconds since 1970, and back, for times that the clock has told. */
+struct volume_time volume_time_at(int64_t ns);
+int64_t volume_time_ns(struct volume_time t);
 
 #endif

@@ -258,6 +258,75 @@ test_posix_kill_suid()
 	finish
 }
 
+# read_direct FILE: past the kernel's cache.
+read_direct()
+{
+	dd if="$1" of=/dev/null bs=4096 count=1 iflag=direct status=none
+}
+
+test_posix_atime()
+{
+	local old=2001-01-01 before
+	start
+	echo text >file
+	mkdir dir
+	again
+	touch -d $old file dir
+	cat file
+	ls dir
+	before=$(stat -c %x file dir)
+	[[ $before != *$old* ]] || fail "relatime: $before"
+	again -o noatime
+	same 'after an unmount' "$(stat -c %x file dir)" "$before"
+	touch -d $old file dir
+	cat file
+	ls dir
+	same 'with noatime' "$(stat -c %x file | cut -c 1-10)" $old
+	"$SIGMAFS" mount "$work/store" "$work/mnt" \
+		-o remount,strictatime,nodiratime
+	read_direct file
+	before=$(stat -c %x file)
+	[[ $before != *$old* ]] || fail "strictatime: $before"
+	sleep 0.05
+	read_direct file
+	[[ $(stat -c %x file) != "$before" ]] || fail 'strictatime: once'
+	touch dir/new
+	touch -d $old dir
+	ls dir
+	[[ $(stat -c %x dir) == $old* ]] || fail 'nodiratime'
+	before=$(stat -c %x file)
+	"$SIGMAFS" mount "$work/store" "$work/mnt" -o remount,ro
+	read_direct file
+	again -o ro,strictatime
+	same 'after a remount' "$(stat -c %x file)" "$before"
+	cat file
+	ls dir
+	same 'read-only' "$(stat -c %x file)" "$before"
+	again
+	same 'after a read-only mount' "$(stat -c %x file)" "$before"
+	finish
+}
+
+# Who only reads has no log to write.
+test_posix_atime_unlogged()
+{
+	start -o commit=1
+	echo text >file
+	again -o commit=1,strictatime
+	touch -d 2001-01-01 file
+	"$SIGMAFS" sync .
+	read_direct file
+	# Longer than all that has changed may wait.
+	sleep 3
+	[[ $(stat -c %x file) != 2001* ]] || fail 'not read'
+	kill_daemon
+	cd "$work"
+	"$SIGMAFS" umount mnt
+	mount_at store mnt
+	[[ $(stat -c %x mnt/file) == 2001* ]] || fail 'was written'
+	finish
+}
+
 test_posix_locks()
 {
 	start

@@ -6,6 +6,7 @@
 
 #include "bed.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,103 @@ static void access_time(void)
 	next_tick();
 	HOLDS(reads_as("file", "text"));
 	EQUAL(atime_of("file"), before);
+}
+
+/* What a program looks at is not in memory, but has to be read. */
+static void drop_cache(int fd)
+{
+	NEED(fsync(fd));
+	NEED(-posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED));
+}
+
+static void make_old(const char *path)
+{
+	const struct timespec old[2] = { { .tv_sec = 1000000000 },
+					 { .tv_sec = 1000000000 } };
+
+	NEED(utimensat(AT_FDCWD, path, old, AT_SYMLINK_NOFOLLOW));
+	next_tick();
+}
+
+/* Whether a read of a byte of the file `fd` moves the time of access. */
+static bool moves(int fd, const char *path)
+{
+	long long before = atime_of(path);
+	char c;
+
+	next_tick();
+	NEED(pread(fd, &c, 1, 0) - 1);
+	return atime_of(path) > before;
+}
+
+static void access_from_disk(void)
+{
+	long long changed;
+	int fd;
+
+	make_file_with("file", "text");
+	NEED(fd = open_file("file", O_RDWR));
+	drop_cache(fd);
+	make_old("file");
+	changed = ctime_of("file");
+	HOLDS(moves(fd, "file"));
+	EQUAL(ctime_of("file"), changed);
+	EQUAL(mtime_of("file"), 1000000000000000000);
+	about("once more");
+	drop_cache(fd);
+	HOLDS(!moves(fd, "file"));
+	about("changed since");
+	next_tick();
+	NEED(fchmod(fd, 0600));
+	drop_cache(fd);
+	HOLDS(moves(fd, "file"));
+	next_tick();
+	NEED(pwrite(fd, "other", 5, 0));
+	drop_cache(fd);
+	HOLDS(moves(fd, "file"));
+	about("read as another one");
+	make_file("copy", 0644);
+	drop_cache(fd);
+	make_old("file");
+	changed = ctime_of("file");
+	EQUAL(copy_file_range(fd, &(off_t){ 0 }, open_file("copy", O_WRONLY),
+			      NULL, 5, 0),
+	      5);
+	HOLDS(atime_of("file") >= changed);
+}
+
+static void no_access(void)
+{
+	const long long long_ago = 1000000000000000000;
+	DIR *dir;
+	int fd;
+	int other;
+
+	make_file_with("file", "text");
+	make_dir("dir", 0755);
+	NEED(fd = open_file("file", O_RDWR));
+	drop_cache(fd);
+	make_old("file");
+	about("O_NOATIME");
+	NEED(other = open_file("file", O_RDONLY | O_NOATIME));
+	HOLDS(!moves(other, "file"));
+	make_old("dir");
+	NEED(other = open_file("dir", O_RDONLY | O_NOATIME | O_DIRECTORY));
+	dir = fdopendir(other);
+	HOLDS(dir && readdir(dir));
+	if (dir)
+		NEED(closedir(dir));
+	EQUAL(atime_of("dir"), long_ago);
+	about("a write into a page");
+	drop_cache(fd);
+	NEED(other = open_file("file", O_WRONLY));
+	NEED(pwrite(other, "x", 1, 1));
+	NEED(fsync(other));
+	EQUAL(atime_of("file"), long_ago);
+	about("a look at the attributes");
+	EQUAL(size_of("file"), 4);
+	EQUAL(entries_of("."), 2);
+	EQUAL(atime_of("file"), long_ago);
 }
 
 /* ---- setting -------------------------------------------------------------- */
@@ -287,6 +385,8 @@ static void while_open(void)
 
 const struct tap_case time_cases[] = {
 	{ "access_time", access_time },
+	{ "access_from_disk", access_from_disk },
+	{ "no_access", no_access },
 	{ "setting", setting },
 	{ "now_and_omit", now_and_omit },
 	{ "who_may_set", who_may_set },

@@ -21,7 +21,7 @@ static bool has_arguments(enum control_verb verb)
 {
 	return verb == CONTROL_EXPLAIN || verb == CONTROL_CODEBOOK ||
 	       verb == CONTROL_OPTIMIZE || verb == CONTROL_GC ||
-	       verb == CONTROL_SCRUB;
+	       verb == CONTROL_SCRUB || verb == CONTROL_ATIME;
 }
 
 START_TEST(parses_requests)

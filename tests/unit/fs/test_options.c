@@ -90,12 +90,52 @@ START_TEST(takes_those_of_the_kernel)
 }
 END_TEST
 
+/* As mount(2) takes them, the later one of two first. */
+START_TEST(knows_when_reading_counts)
+{
+	static const struct {
+		const char *list;
+		unsigned rule;
+	} cases[] = {
+		{ "", VOLUME_ATIME_RELATIVE },
+		{ "relatime", VOLUME_ATIME_RELATIVE },
+		{ "norelatime", VOLUME_ATIME_RELATIVE },
+		{ "lazytime", VOLUME_ATIME_RELATIVE },
+		{ "noatime", 0 },
+		{ "noatime,atime", VOLUME_ATIME_RELATIVE },
+		{ "noatime,relatime", VOLUME_ATIME_RELATIVE },
+		{ "noatime,strictatime", VOLUME_ATIME_STRICT },
+		{ "strictatime", VOLUME_ATIME_STRICT },
+		{ "strictatime,noatime", 0 },
+		{ "strictatime,relatime", VOLUME_ATIME_RELATIVE },
+		{ "strictatime,nostrictatime", VOLUME_ATIME_RELATIVE },
+		{ "strictatime,nodiratime",
+		  VOLUME_ATIME_STRICT | VOLUME_ATIME_NOT_DIRS },
+		{ "nodiratime", VOLUME_ATIME_RELATIVE | VOLUME_ATIME_NOT_DIRS },
+		{ "nodiratime,diratime", VOLUME_ATIME_RELATIVE },
+		{ "ro,strictatime", 0 },
+		{ "ro,strictatime,rw", VOLUME_ATIME_STRICT },
+	};
+	struct mount_options o;
+	size_t i;
+
+	for (i = 0; i < ARRAY_LEN(cases); i++) {
+		o = parsed(cases[i].list);
+		ck_assert_msg(o.volume.atime == cases[i].rule, "%s: %u",
+			      cases[i].list, o.volume.atime);
+	}
+	/* remount hands them on to mount(2). */
+	o = parsed("strictatime,nodiratime");
+	ck_assert_uint_eq(o.flags, MS_STRICTATIME | MS_NODIRATIME);
+}
+END_TEST
+
 START_TEST(tolerates_those_of_others)
 {
 	struct mount_options o =
 		parsed("defaults,auto,noauto,nofail,user,users,owner,group,"
 		       "_netdev,comment=a b,x-systemd.automount,"
-		       "x-gvfs-name=X,X-mount.mkdir,relatime,lazytime,"
+		       "x-gvfs-name=X,X-mount.mkdir,lazytime,"
 		       "fsname=other,subtype=x,"
 		       "user_id=0,group_id=0,,");
 
@@ -196,6 +236,7 @@ Suite *suite_options(void)
 		has_defaults,
 		takes_our_own,
 		takes_those_of_the_kernel,
+		knows_when_reading_counts,
 		tolerates_those_of_others,
 		names_what_it_refuses,
 		bounds_what_it_passes,

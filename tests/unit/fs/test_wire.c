@@ -7,6 +7,7 @@
 
 #include "lib/suite.h"
 
+#include <fcntl.h>
 #include <linux/fuse.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ struct request {
 	struct fuse_in_header header;
 	union {
 		struct fuse_init_in init;
+		struct fuse_read_in read;
 		struct fuse_write_in write;
 		struct fuse_setattr_in setattr;
 	} body;
@@ -53,6 +55,39 @@ START_TEST(sees_who_has_to_lose_suid)
 	wire_note(&wire, &r, sizeof(r.header));
 	ck_assert(!wire_kill_priv());
 	wire_note(&wire, &r, 3);
+}
+END_TEST
+
+START_TEST(sees_who_reads_for_nobody)
+{
+	static const uint32_t reads[] = { FUSE_READ, FUSE_READDIR,
+					  FUSE_READDIRPLUS };
+	struct wire wire = { 0 };
+	struct request r;
+	size_t i;
+
+	for (i = 0; i < sizeof(reads) / sizeof(reads[0]); i++) {
+		r = request_of(reads[i]);
+		r.body.read.flags = O_NOATIME;
+		wire_note(&wire, &r, sizeof(r));
+		ck_assert(wire_no_access());
+		r.body.read.flags = O_WRONLY;
+		wire_note(&wire, &r, sizeof(r));
+		ck_assert(wire_no_access());
+		r.body.read.flags = O_RDWR | O_DIRECT;
+		wire_note(&wire, &r, sizeof(r));
+		ck_assert(!wire_no_access());
+		r.body.read.flags = O_NOATIME;
+		wire_note(&wire, &r, sizeof(r));
+		/* It says so of this request only. */
+		r.header.opcode = FUSE_READLINK;
+		wire_note(&wire, &r, sizeof(r));
+		ck_assert(!wire_no_access());
+	}
+	/* A header without its body. */
+	r = request_of(FUSE_READ);
+	wire_note(&wire, &r, sizeof(r.header));
+	ck_assert(!wire_no_access());
 }
 END_TEST
 
@@ -119,6 +154,7 @@ Suite *suite_wire(void)
 {
 	const TTest *const tests[] = {
 		sees_who_has_to_lose_suid,
+		sees_who_reads_for_nobody,
 		tells_use_from_looks,
 		adds_what_is_offered,
 	};

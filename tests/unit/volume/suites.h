@@ -9,6 +9,7 @@
 
 Suite *suite_file_crash(void);
 Suite *suite_acl(void);
+Suite *suite_atime(void);
 Suite *suite_attr(void);
 Suite *suite_check(void);
 Suite *suite_damage(void);
