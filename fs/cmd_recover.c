@@ -311,6 +311,9 @@ static int copy_all(struct recovering *c, struct volume *v, int root_fd,
 
 	c->verb = "copying";
 	rc = recover_all(&r);
+	/* A bad disk may tell only here of what it could not keep. */
+	if (rc == 0)
+		rc = restore_sync(root_fd);
 	clear_progress(c);
 	if (c->as_json)
 		finish_json(c, &r.counts, rc == 0);

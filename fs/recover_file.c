@@ -309,15 +309,22 @@ static int put_file(struct recover *r, const struct salvage_node *node,
 {
 	struct copying c = { .r = r, .fd = -1, .partial = node->made };
 	int rc = recover_make(r, node->attr.ino, name, make_file, &c.fd);
+	int later_rc;
 
 	if (rc < 0)
 		return rc;
 	rc = copy_data(&c, node);
 	if (rc == 0)
 		rc = recover_attrs(r, node, name, c.fd);
-	(void)io_close(c.fd);
-	if (rc == 0 && c.partial)
-		rc = mark_partial(r, node, name);
+	/* Some filesystems say only here that there was no room. */
+	later_rc = io_close(c.fd);
+	rc = rc < 0 ? rc : later_rc;
+	/* What ends all in the middle of a file leaves that. */
+	c.partial = c.partial || rc < 0;
+	if (c.partial) {
+		later_rc = mark_partial(r, node, name);
+		rc = rc < 0 ? rc : later_rc;
+	}
 	r->counts.n_files++;
 	r->counts.n_partial += c.partial;
 	return rc == 0 ? place(r, node, c.partial) : rc;

@@ -92,6 +92,11 @@ int restore_create(const struct restore_name *name)
 		       0600);
 }
 
+int restore_sync(int dir_fd)
+{
+	return result_of(syncfs(dir_fd));
+}
+
 int restore_node(const struct restore_name *name,
 		 const struct volume_attr *attr, const char *target)
 {
@@ -173,7 +178,7 @@ bool restore_owner(const struct restore_name *name, int fd,
 }
 
 /* Of a link nobody asks for them. What is not open was made by us, and is no
- * link. */
+ * link, unless somebody else may write to the directory. */
 static int set_mode(const struct restore_name *name, int fd,
 		    const struct volume_attr *attr, bool owner)
 {
@@ -182,7 +187,8 @@ static int set_mode(const struct restore_name *name, int fd,
 	if (S_ISLNK(attr->mode))
 		return 0;
 	return result_of(fd >= 0 ? fchmod(fd, mode)
-				 : fchmodat(name->dir_fd, name->text, mode, 0));
+				 : fchmodat(name->dir_fd, name->text, mode,
+					    AT_SYMLINK_NOFOLLOW));
 }
 
 static int set_times(const struct restore_name *name, int fd,

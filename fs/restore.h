@@ -32,6 +32,9 @@ int restore_check(const char *path, const char *store);
 int restore_mkdir(const struct restore_name *name);
 int restore_create(const struct restore_name *name);
 
+/* All that was made is on the disk, or the disk says why not. */
+int restore_sync(int dir_fd);
+
 /* What is neither; `target` of a symbolic link. -EOPNOTSUPP: no such type. */
 int restore_node(const struct restore_name *name,
 		 const struct volume_attr *attr, const char *target);

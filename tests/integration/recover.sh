@@ -224,6 +224,27 @@ test_recover_carve()
 	[[ ! -e out ]] || fail 'a directory was made for nothing'
 }
 
+# The disk that all goes to is full: it ends, and what is cut off tells that.
+test_recover_full_disk()
+{
+	local status=0
+	mkdir out.d
+	"$SIGMAFS" mkfs -q store
+	mount_at store mnt
+	bytes 9000000 2 >mnt/file
+	"$SIGMAFS" umount mnt
+	mount -t tmpfs -o size=6m none out.d
+	"$SIGMAFS" recover store out.d/out >report 2>err || status=$?
+	same status "$((status & 8))" 8
+	grep -q "'out.d/out': No space left" err || fail "$(cat err)"
+	grep -q '^not all could be copied$' report || fail "$(cat report)"
+	same names "$(ls out.d/out)" file.partial
+	bytes 9000000 2 >whole
+	cmp -n "$(stat -c %s out.d/out/file.partial)" whole \
+		out.d/out/file.partial
+	umount out.d
+}
+
 test_recover_refuses()
 {
 	refuses 16 'too few arguments' "$SIGMAFS" recover

@@ -68,6 +68,7 @@ static void copy(struct bed *b)
 	r.root_fd = restore_open(b->out);
 	ck_assert_int_ge(r.root_fd, 0);
 	ck_ok(recover_all(&r));
+	ck_ok(restore_sync(r.root_fd));
 	b->counts = r.counts;
 	ck_ok(io_close(r.root_fd));
 	ck_ok(volume_close(r.volume));
@@ -290,11 +291,35 @@ START_TEST(where_it_may_go)
 }
 END_TEST
 
+/* Somebody puts a link where a pipe was made. */
+START_TEST(no_link_is_followed_for_attributes)
+{
+	const struct volume_attr attr = { .mode = S_IFIFO | 0666 };
+	struct restore_name name = { .text = "link" };
+	struct tmpdir tmp;
+	struct stat st;
+
+	tmpdir_init(&tmp);
+	ck_ok(mknodat(tmp.fd, "other", S_IFREG | 0600, 0));
+	ck_ok(symlinkat("other", tmp.fd, "link"));
+	name.dir_fd = tmp.fd;
+	ck_assert_int_lt(restore_attrs(&name, -1, &attr, true), 0);
+	ck_ok(fstatat(tmp.fd, "other", &st, 0));
+	ck_assert_uint_eq(st.st_mode, S_IFREG | 0600);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
 Suite *suite_recover(void)
 {
 	const TTest *const tests[] = {
-		a_tree_as_it_is,  deep_directories,     directories_in_a_circle,
-		halves_of_a_name, names_that_are_taken, links_are_not_followed,
+		a_tree_as_it_is,
+		deep_directories,
+		directories_in_a_circle,
+		halves_of_a_name,
+		names_that_are_taken,
+		links_are_not_followed,
+		no_link_is_followed_for_attributes,
 		where_it_may_go,
 	};
 
