@@ -152,8 +152,12 @@ static int open_piece(struct reading *r, uint64_t piece)
 	rc = segments_get(r->v->s->segments, piece, &r->segment);
 	if (rc < 0)
 		return rc;
-	r->piece = piece;
-	return scan_init(&r->scan, r->segment, 0);
+	rc = scan_init(&r->scan, r->segment, 0);
+	if (rc < 0)
+		segments_put(r->v->s->segments, r->segment);
+	else
+		r->piece = piece;
+	return rc;
 }
 
 /* 1: there it is; 0: it cannot be read any more. */
