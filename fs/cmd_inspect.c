@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/io.h"
 #include "base/report.h"
+#include "names.h"
 #include "store/chunk.h"
 #include "store/superblock.h"
 #include "volume/file_explain.h"
@@ -31,6 +32,7 @@ enum {
 	LINE_MAX_LEN = 64 << 10,
 	BYTES_SHOWN = 512,
 	PIECES = 64, /* of a file at a time */
+	NOT_ASKED = 1,
 };
 
 /* ---- lines ------------------------------------------------------------------------ */
@@ -117,14 +119,6 @@ static int read_superblock(const char *path, struct superblock *ret)
 	return dir_fd < 0 ? -errno : superblock_read(dir_fd, ret);
 }
 
-static void put_hex(char *dst, const uint8_t *bytes, size_t n)
-{
-	size_t i;
-
-	for (i = 0; i < n; i++)
-		(void)snprintf(dst + 2 * i, 3, "%02x", bytes[i]);
-}
-
 static int inspect_superblock(struct telling *t, const char *path)
 {
 	char uuid[2 * SUPERBLOCK_UUID_LEN + 1];
@@ -135,7 +129,7 @@ static int inspect_superblock(struct telling *t, const char *path)
 		return rc;
 	tell_begin(t, "superblock");
 	if (rc == 0) {
-		put_hex(uuid, sb.uuid, SUPERBLOCK_UUID_LEN);
+		names_put_hex(uuid, sb.uuid, SUPERBLOCK_UUID_LEN);
 		tell_text(t, "uuid", uuid);
 		tell_text(t, "label", sb.label);
 		tell_u64(t, "created", (uint64_t)sb.created);
@@ -325,6 +319,7 @@ static int parse_id(const char *text, uint64_t *ret)
 	return *text < '0' || *text > '9' || *end || errno ? -EINVAL : 0;
 }
 
+/* NOT_ASKED: the words mean nothing. */
 static int inspect(struct telling *t, int n, char **words)
 {
 	uint64_t id;
@@ -346,7 +341,7 @@ static int inspect(struct telling *t, int n, char **words)
 	if (n == 3 && strcmp(words[1], "chunk") == 0 &&
 	    parse_id(words[2], &id) == 0)
 		return inspect_inside(t, words[0], NULL, id);
-	return -EINVAL;
+	return NOT_ASKED;
 }
 
 static int run(int argc, char **argv)
@@ -363,8 +358,8 @@ static int run(int argc, char **argv)
 		t.as_json = true;
 	}
 	n = argc - optind;
-	rc = n < 1 ? -EINVAL : inspect(&t, n, argv + optind);
-	if (rc == -EINVAL)
+	rc = n < 1 ? NOT_ASKED : inspect(&t, n, argv + optind);
+	if (rc == NOT_ASKED)
 		return cmd_usage(&cmd_inspect, "%s is needed",
 				 cmd_inspect.synopsis);
 	if (rc == 0)

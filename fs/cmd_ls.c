@@ -173,13 +173,10 @@ static void put_hex(struct json *j, const char *key, const char *bytes)
 {
 	size_t len = strlen(bytes);
 	AUTO_FREE char *hex = malloc(2 * len + 1);
-	size_t i;
 
 	if (!hex)
 		return;
-	for (i = 0; i < len; i++)
-		(void)snprintf(hex + 2 * i, 3, "%02x",
-			       (unsigned)(unsigned char)bytes[i]);
+	names_put_hex(hex, bytes, len);
 	json_text(j, key, hex);
 }
 

@@ -69,11 +69,23 @@ struct line {
 	int rc;
 };
 
+static void put_line(struct recovering *c, struct json *json)
+{
+	const char *text;
+	int rc;
+
+	json_close(json, '}');
+	rc = json_end(json, &text);
+	if (rc == 0)
+		(void)puts(text);
+	else if (c->rc == 0)
+		c->rc = rc;
+	json_release(json);
+}
+
 static void tell_json(struct recovering *c, const struct line *l)
 {
 	struct json json;
-	const char *text;
-	int rc;
 
 	json_init(&json, JSON_LIMIT);
 	json_open(&json, NULL, '{');
@@ -88,13 +100,7 @@ static void tell_json(struct recovering *c, const struct line *l)
 		json_text(&json, "name", l->key);
 	if (l->rc < 0)
 		json_text(&json, "error", error_text(l->rc));
-	json_close(&json, '}');
-	rc = json_end(&json, &text);
-	if (rc == 0)
-		(void)puts(text);
-	else if (c->rc == 0)
-		c->rc = rc;
-	json_release(&json);
+	put_line(c, &json);
 }
 
 static void tell_text(const struct line *l)
@@ -226,8 +232,6 @@ static void finish_json(struct recovering *c, const struct recover_counts *n,
 			bool complete)
 {
 	struct json json;
-	const char *text;
-	int rc;
 
 	json_init(&json, JSON_LIMIT);
 	json_open(&json, NULL, '{');
@@ -243,13 +247,7 @@ static void finish_json(struct recovering *c, const struct recover_counts *n,
 	json_u64(&json, "other_owners", n->n_owners);
 	json_bool(&json, "complete", complete);
 	json_bool(&json, "clean", complete && !c->loss);
-	json_close(&json, '}');
-	rc = json_end(&json, &text);
-	if (rc == 0)
-		(void)puts(text);
-	else if (c->rc == 0)
-		c->rc = rc;
-	json_release(&json);
+	put_line(c, &json);
 }
 
 static void finish_text(const struct recovering *c,

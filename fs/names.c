@@ -25,6 +25,16 @@ size_t names_utf8_len(const char *s)
 	return len;
 }
 
+void names_put_hex(char *dst, const void *bytes, size_t n)
+{
+	const unsigned char *from = bytes;
+	size_t i;
+
+	*dst = '\0';
+	for (i = 0; i < n; i++)
+		(void)snprintf(dst + 2 * i, 3, "%02x", from[i]);
+}
+
 bool names_are_utf8(const char *name)
 {
 	while (*name) {

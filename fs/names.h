@@ -18,6 +18,9 @@ size_t names_utf8_len(const char *s);
 /* Whether all of `name` is UTF-8. */
 bool names_are_utf8(const char *name);
 
+/* The bytes as two digits each, and a NUL behind them. */
+void names_put_hex(char *dst, const void *bytes, size_t n);
+
 /* Writes `name`; with `escape` as `ls -b` shows it: no control character and no
  * byte that is not UTF-8 gets through. */
 void names_print(FILE *to, const char *name, bool escape);

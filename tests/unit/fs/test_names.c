@@ -55,11 +55,23 @@ START_TEST(tells_utf8)
 }
 END_TEST
 
+START_TEST(two_digits_a_byte)
+{
+	char text[9] = "?";
+
+	names_put_hex(text, "", 0);
+	ck_assert_str_eq(text, "");
+	names_put_hex(text, "\0\x0f\xf0\xff", 4);
+	ck_assert_str_eq(text, "000ff0ff");
+}
+END_TEST
+
 Suite *suite_names(void)
 {
 	const TTest *const tests[] = {
 		escapes_what_a_terminal_obeys,
 		tells_utf8,
+		two_digits_a_byte,
 	};
 
 	return suite_of("fs/names", tests, ARRAY_LEN(tests), 10);
