@@ -12,6 +12,7 @@
 #include "cmd.h"
 #include "control.h"
 #include "explain.h"
+#include "job.h"
 #include "json.h"
 #include "store/clean.h"
 #include "store/maintain.h"
@@ -116,21 +117,12 @@ static int ask(struct asked *a, const char *arguments)
 	return rc;
 }
 
-static int open_here(struct asked *a)
-{
-	const struct volume_options options = {
-		.store.effort = EFFORT_BALANCED,
-	};
-
-	return volume_open(a->store, &options, &a->volume);
-}
-
 static int begin(struct asked *a)
 {
 	int rc = ask(a, "begin");
 
 	if (control_is_absent(rc)) {
-		rc = open_here(a);
+		rc = job_open_store(a->store, false, &a->volume);
 		if (rc == 0)
 			rc = ask(a, "begin");
 	}
@@ -165,7 +157,7 @@ static int run_all(struct asked *a)
 	while (rc == 0 && a->more) {
 		rc = ask(a, "step");
 		/* It was there a moment ago. */
-		if (!a->volume && control_is_absent(rc))
+		if (!a->volume && control_is_gone(rc))
 			rc = -ECONNRESET;
 		if (rc == 0)
 			rc = take_reply(a);
@@ -230,7 +222,6 @@ static int run(int argc, char **argv)
 	const struct cmd_options options = { ":h", longs };
 	AUTO_FREE struct asked *a = calloc(1, sizeof(*a));
 	bool json = false;
-	int close_rc = 0;
 	int status;
 	int opt;
 	int rc;
@@ -247,10 +238,7 @@ static int run(int argc, char **argv)
 		return status;
 	cmd_find_store(argv[optind], a->store);
 	rc = run_all(a);
-	if (a->volume)
-		close_rc = volume_close(a->volume);
-	if (rc == 0)
-		rc = close_rc;
+	rc = job_close_store(a->volume, rc);
 	return rc < 0 ? fail(a, rc) : tell(a, json);
 }
 

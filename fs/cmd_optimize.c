@@ -18,7 +18,6 @@
 #include "mountinfo.h"
 #include "store/optimize.h"
 #include "transfer.h"
-#include "tune.h"
 #include "volume/volume.h"
 
 #include <inttypes.h>
@@ -79,29 +78,15 @@ static bool is_mounted(struct optimizing *o)
 /* Not mounted: the store is ours. */
 static int open_here(struct optimizing *o)
 {
-	const struct volume_options options = {
-		.store.effort = EFFORT_BALANCED,
-	};
-	int rc;
+	int rc = job_open_store(o->store, false, &o->volume);
 
-	tune_memory();
-	rc = volume_open(o->store, &options, &o->volume);
-	if (rc < 0) {
-		o->volume = NULL;
-		return rc;
-	}
-	return optimizer_new(o->volume, &o->optimizer);
+	return rc < 0 ? rc : optimizer_new(o->volume, &o->optimizer);
 }
 
 static int close_here(struct optimizing *o, int rc)
 {
-	int close_rc;
-
-	if (!o->volume)
-		return rc;
 	optimizer_free(o->optimizer);
-	close_rc = volume_close(o->volume);
-	return rc < 0 ? rc : close_rc;
+	return job_close_store(o->volume, rc);
 }
 
 /* ---- files ---------------------------------------------------------------- */
@@ -329,7 +314,7 @@ static int optimize_store(struct optimizing *o, char *const *paths)
 		if (rc == 0)
 			rc = wait_for_end(o);
 		/* It was there a moment ago. */
-		if (!o->volume && control_is_absent(rc))
+		if (!o->volume && control_is_gone(rc))
 			rc = -ECONNRESET;
 		if (rc == 0)
 			status = tell(o);

@@ -17,7 +17,6 @@
 #include "job.h"
 #include "json.h"
 #include "options.h"
-#include "tune.h"
 #include "volume/volume.h"
 
 #include <inttypes.h>
@@ -68,33 +67,15 @@ static int ask(struct scrubbing *s, const char *arguments, char *reply)
 /* Not mounted: the store is ours. */
 static int open_here(struct scrubbing *s)
 {
-	struct volume_options options = {
-		.store.effort = EFFORT_BALANCED,
-	};
-	int rc;
+	int rc = job_open_store(s->store, true, &s->volume);
 
-	tune_memory();
-	rc = volume_open(s->store, &options, &s->volume);
-	if (rc == -EROFS) {
-		options.store.read_only = true;
-		rc = volume_open(s->store, &options, &s->volume);
-	}
-	if (rc < 0) {
-		s->volume = NULL;
-		return rc;
-	}
-	return scrubber_new(s->volume, &s->scrubber);
+	return rc < 0 ? rc : scrubber_new(s->volume, &s->scrubber);
 }
 
 static int close_here(struct scrubbing *s, int rc)
 {
-	int close_rc;
-
-	if (!s->volume)
-		return rc;
 	scrubber_free(s->scrubber);
-	close_rc = volume_close(s->volume);
-	return rc < 0 ? rc : close_rc;
+	return job_close_store(s->volume, rc);
 }
 
 /* ---- telling -------------------------------------------------------------- */
@@ -241,7 +222,7 @@ static int scrub_store(struct scrubbing *s)
 	if (rc == 0) {
 		rc = wait_for_end(s);
 		/* It was there a moment ago. */
-		if (!s->volume && (control_is_absent(rc) || rc == -EPIPE))
+		if (!s->volume && control_is_gone(rc))
 			rc = -ECONNRESET;
 	}
 	if (rc == 0)

@@ -92,4 +92,8 @@ int control_ask_verb(const char *path, enum control_verb verb, char *ret_reply);
  * a dead daemon has left. */
 bool control_is_absent(int rc);
 
+/* Whether one of them says that a daemon that has answered before has gone, or is
+ * about to: it may end with a request taken. */
+bool control_is_gone(int rc);
+
 #endif

@@ -94,6 +94,11 @@ bool control_is_absent(int rc)
 	return rc == -ENOENT || rc == -ENOTDIR || rc == -ECONNREFUSED;
 }
 
+bool control_is_gone(int rc)
+{
+	return control_is_absent(rc) || rc == -EPIPE || rc == -ECONNRESET;
+}
+
 int control_ask(const char *path, const struct control_request *request,
 		char *ret_reply)
 {

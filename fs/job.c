@@ -5,12 +5,36 @@
 #include "job.h"
 
 #include "json.h"
+#include "tune.h"
+#include "volume/volume.h"
 
 #include <signal.h>
-#include <stdbool.h>
 #include <time.h>
 
 #define POLL_NS 200000000
+
+int job_open_store(const char *store, bool or_read, struct volume **ret)
+{
+	struct volume_options options = { .store.effort = EFFORT_BALANCED };
+	int rc;
+
+	tune_memory();
+	rc = volume_open(store, &options, ret);
+	if (rc == -EROFS && or_read) {
+		options.store.read_only = true;
+		rc = volume_open(store, &options, ret);
+	}
+	if (rc < 0)
+		*ret = NULL;
+	return rc;
+}
+
+int job_close_store(struct volume *volume, int rc)
+{
+	int close_rc = volume ? volume_close(volume) : 0;
+
+	return rc < 0 ? rc : close_rc;
+}
 
 static volatile sig_atomic_t interrupted;
 

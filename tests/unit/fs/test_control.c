@@ -214,11 +214,19 @@ static int ask_mute(const struct tmpdir *tmp, bool takes)
 
 START_TEST(tells_ended_from_died)
 {
+	char reply[CONTROL_REPLY_MAX];
 	struct tmpdir tmp;
 
 	tmpdir_init(&tmp);
 	ck_rc(ask_mute(&tmp, false), -ECONNRESET);
 	ck_rc(ask_mute(&tmp, true), -EPIPE);
+	/* For who asks again and again it is all the same. */
+	ck_assert(control_is_gone(ask_mute(&tmp, false)));
+	ck_assert(control_is_gone(ask_mute(&tmp, true)));
+	ck_assert(control_is_gone(
+		control_ask_verb(tmp.path, CONTROL_STATUS, reply)));
+	ck_assert(!control_is_gone(0));
+	ck_assert(!control_is_gone(-EIO));
 	tmpdir_release(&tmp);
 }
 END_TEST
