@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- lookup and forget ---------------------------------------------------- */
 
@@ -70,6 +71,22 @@ static void node_getattr(fuse_req_t req, fuse_ino_t ino,
 		answer_inode_status(req, rc);
 	else
 		answer_attr(req, &attr);
+}
+
+/*
+ * Asked only where the kernel does not check permissions, and only root enters.
+ * Root may do all but execute what nobody may, which the kernel knows when it
+ * executes, and not when it is asked by access(2).
+ */
+static void node_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct volume_attr attr;
+	int rc = volume_getattr(volume_of(req), ino, &attr);
+
+	if (rc == 0 && (mask & X_OK) && !S_ISDIR(attr.mode) &&
+	    !(attr.mode & (S_IXUSR | S_IXGRP | S_IXOTH)))
+		rc = -EACCES;
+	answer_inode_status(req, rc);
 }
 
 static struct volume_time time_of(const struct timespec *t)
@@ -299,6 +316,7 @@ void node_ops(struct fuse_lowlevel_ops *ops)
 	ops->forget = node_forget;
 	ops->forget_multi = node_forget_multi;
 	ops->getattr = node_getattr;
+	ops->access = node_access;
 	ops->setattr = node_setattr;
 	ops->mknod = node_mknod;
 	ops->mkdir = node_mkdir;

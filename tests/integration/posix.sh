@@ -216,6 +216,24 @@ test_posix_times()
 	finish
 }
 
+# Where only root enters: root may do all but execute what nobody may.
+test_posix_access()
+{
+	start
+	echo text >file
+	chmod 0 file
+	test -r file
+	test -w file
+	[[ ! -x file ]] || fail 'executable without any bit'
+	chmod 1 file
+	test -x file
+	mkdir -m 0 dir
+	test -x dir
+	cd dir
+	cd ..
+	finish
+}
+
 test_posix_permissions()
 {
 	start -o allow_other
