@@ -352,7 +352,7 @@ static int make_in(struct adding *a, const struct volume_new *what,
 	struct inode *inode;
 	int rc;
 
-	if (S_ISDIR(what->mode) && a->dir_attr.nlink >= VOLUME_LINK_MAX)
+	if (S_ISDIR(what->mode) && a->dir_attr.nlink >= VOLUME_DIR_LINK_MAX)
 		return -EMLINK;
 	a->entry.ino = ino;
 	rc = inode_count(a->v, ino);

@@ -133,7 +133,7 @@ static bool links_full(const struct end *end)
 	struct volume_attr attr;
 
 	inode_attr(end->dir, &attr);
-	return attr.nlink >= VOLUME_LINK_MAX;
+	return attr.nlink >= VOLUME_DIR_LINK_MAX;
 }
 
 /* Whether a directory that gains a subdirectory has too many. */

@@ -23,7 +23,9 @@ struct volume;
 enum {
 	VOLUME_ROOT = 1, /* inode of the root directory */
 	VOLUME_NAME_MAX = 255,
-	VOLUME_LINK_MAX = 65000,
+	VOLUME_LINK_MAX = 65000, /* names of a file */
+	/* Of a directory: two, and one for each directory in it. */
+	VOLUME_DIR_LINK_MAX = INT32_MAX,
 	VOLUME_XATTR_MAX = 64 << 10, /* bytes of a value */
 	VOLUME_SYMLINK_MAX = 4095,
 };

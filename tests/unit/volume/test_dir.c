@@ -4,6 +4,8 @@
 #include "unit/volume/suites.h"
 
 #include "volume/file.h"
+#include "volume/inode.h"
+#include "volume/volume_impl.h"
 
 #include <stdio.h>
 #include <sys/mman.h>
@@ -250,20 +252,29 @@ START_TEST(too_many_links)
 }
 END_TEST
 
+/* Of more than can be made here. */
+static void set_links(struct fixture *f, uint64_t dir, uint32_t n_links)
+{
+	struct inode *inode;
+
+	ck_ok(inode_get(f->v, dir, &inode));
+	sync_lock(&inode->lock);
+	inode->image.attr.nlink = n_links;
+	sync_unlock(&inode->lock);
+	inode_put(f->v, inode);
+}
+
 START_TEST(too_many_subdirectories)
 {
 	struct fixture f;
 	uint64_t dir;
 	uint64_t other;
-	char name[16];
 
 	fixture_init(&f);
 	dir = make_dir(&f, ROOT, "dir");
 	other = make_dir(&f, ROOT, "other");
-	for (unsigned i = 2; i < VOLUME_LINK_MAX; i++) {
-		(void)snprintf(name, sizeof(name), "d%u", i);
-		(void)make_dir(&f, dir, name);
-	}
+	(void)make_dir(&f, dir, "d9");
+	set_links(&f, dir, VOLUME_DIR_LINK_MAX);
 	ck_rc(try_make(&f, dir, "more", S_IFDIR), -EMLINK);
 	ck_ok(try_make(&f, dir, "file", S_IFREG));
 	(void)make_dir(&f, other, "sub");
@@ -271,6 +282,27 @@ START_TEST(too_many_subdirectories)
 	/* Takes the place of another one, or stays in the directory. */
 	ck_ok(try_rename(&f, at(other, "sub"), at(dir, "d9"), 0));
 	ck_ok(try_rename(&f, at(dir, "d9"), at(dir, "x9"), 0));
+	set_links(&f, dir, 3);
+	fixture_release(&f);
+}
+END_TEST
+
+/* As many as there may be files, and more than a file may have names. */
+START_TEST(many_subdirectories)
+{
+	struct fixture f;
+	uint64_t dir;
+	char name[16];
+
+	fixture_init(&f);
+	dir = make_dir(&f, ROOT, "dir");
+	for (unsigned i = 0; i < VOLUME_LINK_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "d%u", i);
+		(void)make_dir(&f, dir, name);
+	}
+	ck_assert_uint_eq(links_of(&f, dir), VOLUME_LINK_MAX + 2);
+	fixture_reopen(&f);
+	ck_assert_uint_eq(links_of(&f, dir), VOLUME_LINK_MAX + 2);
 	fixture_release(&f);
 }
 END_TEST
@@ -470,6 +502,7 @@ Suite *suite_dir(void)
 		links,
 		too_many_links,
 		too_many_subdirectories,
+		many_subdirectories,
 		removing,
 		a_removed_directory_takes_nothing,
 		without_a_name,
