@@ -53,6 +53,7 @@ extern const struct command cmd_optimize;
 extern const struct command cmd_encode;
 extern const struct command cmd_decode;
 extern const struct command cmd_explain;
+extern const struct command cmd_du;
 extern const struct command cmd_ls;
 extern const struct command cmd_cat;
 extern const struct command cmd_recover;

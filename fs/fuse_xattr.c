@@ -9,9 +9,13 @@
 
 #include "base/cleanup.h"
 #include "volume/acl.h"
+#include "volume/file_stored.h"
 #include "xattr_name.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #define TRUSTED "trusted."
@@ -71,12 +75,48 @@ static void answer_value(fuse_req_t req, ssize_t len, const char *buf,
 		(void)fuse_reply_buf(req, buf, (size_t)len);
 }
 
+/* Who gives up is not kept waiting by a long file. */
+static int weigh(fuse_req_t req, fuse_ino_t ino, struct file_stored *s)
+{
+	int rc;
+
+	do
+		rc = file_stored(volume_of(req), ino, s);
+	while (rc == 1 && !fuse_req_interrupted(req));
+	return rc == 1 ? -EINTR : rc;
+}
+
+/* What the file takes in the store, in decimal. To whom gives no room the
+ * longest is told, without adding it up. */
+static void get_stored(fuse_req_t req, fuse_ino_t ino, size_t size)
+{
+	struct file_stored s = { .off = 0 };
+	struct volume_attr attr;
+	char text[24] = "18446744073709551615";
+	int rc = volume_getattr(volume_of(req), ino, &attr);
+
+	if (rc == 0 && !S_ISREG(attr.mode))
+		rc = -ENODATA;
+	if (rc == 0 && size > 0) {
+		rc = weigh(req, ino, &s);
+		(void)snprintf(text, sizeof(text), "%" PRIu64,
+			       file_stored_bytes(&s));
+	}
+	if (rc == 0 && size > 0 && strlen(text) > size)
+		rc = -ERANGE;
+	answer_value(req, rc < 0 ? rc : (ssize_t)strlen(text), text, size);
+}
+
 static void xattr_get(fuse_req_t req, fuse_ino_t ino, const char *name,
 		      size_t size)
 {
 	AUTO_FREE char *buf = size > 0 ? malloc(size) : NULL;
 	ssize_t len = xattr_name_check(name);
 
+	if (stored_xattr_is(name_of(name))) {
+		get_stored(req, ino, size);
+		return;
+	}
 	if (len == 0 && size > 0 && !buf)
 		len = -ENOMEM;
 	if (len == 0)

@@ -183,13 +183,20 @@ void bank_settle(struct bank *b)
 	sync_unlock(&b->lock);
 }
 
-bool bank_newest_locked(struct bank *b, uint64_t chunk, struct frame_place *ret)
+static const struct pending_frame *newest_frame(struct bank *b, uint64_t chunk)
+	REQUIRES(b->lock)
 {
 	const struct pending_frame *f = pending_newest(&b->open, chunk);
 	const struct pending_frame *sealed = pending_newest(&b->sealed, chunk);
 
-	if (!f || (sealed && sealed->place.frame > f->place.frame))
-		f = sealed;
+	return !f || (sealed && sealed->place.frame > f->place.frame) ? sealed
+								      : f;
+}
+
+bool bank_newest_locked(struct bank *b, uint64_t chunk, struct frame_place *ret)
+{
+	const struct pending_frame *f = newest_frame(b, chunk);
+
 	if (f)
 		*ret = f->place;
 	return f != NULL;
@@ -515,6 +522,49 @@ int bank_chunk(struct bank *b, uint64_t chunk, struct bank_chunk *ret)
 		rc = complete(b, &c);
 	if (rc == 0)
 		*ret = c;
+	return rc;
+}
+
+/* As far as memory knows it: fields are 0 for what the index has to tell. */
+static void weigh_locked(struct bank *b, uint64_t chunk, struct bank_weight *w)
+	REQUIRES(b->lock)
+{
+	const struct pending_frame *f = newest_frame(b, chunk);
+	const struct pending_chunk *c = find_locked(b, chunk);
+
+	if (f) {
+		w->frame_raw = f->raw_len;
+		w->frame_stored = f->place.payload_len;
+	}
+	if (c)
+		w->len = c->len;
+}
+
+int bank_weight(struct bank *b, uint64_t chunk, struct bank_weight *ret)
+{
+	struct bank_weight w = { .len = 0 };
+	struct bank_chunk row = { .id = 0 };
+	struct bank_frame_row frame;
+	int rc = 0;
+
+	sync_lock(&b->lock);
+	weigh_locked(b, chunk, &w);
+	sync_unlock(&b->lock);
+	if (w.len == 0) {
+		rc = bank_rows_chunk(&b->rows, chunk, &row);
+		w.len = row.len;
+	}
+	if (rc == 0 && w.frame_raw == 0) {
+		rc = bank_rows_frame(&b->rows, row.frame, &frame);
+		if (rc == 0) {
+			w.frame_raw = frame.raw_len;
+			w.frame_stored = frame.place.payload_len;
+		}
+	}
+	if (rc == 0)
+		rc = bank_refs(b, chunk, &w.refs);
+	if (rc == 0)
+		*ret = w;
 	return rc;
 }
 

@@ -217,6 +217,17 @@ struct bank_chunk {
 	uint32_t len;   /* raw */
 };
 
+/* What a chunk takes, and whom for. */
+struct bank_weight {
+	uint64_t refs; /* as bank_refs() */
+	uint32_t len;  /* raw */
+	uint32_t frame_raw;
+	uint32_t frame_stored; /* payload */
+};
+
+/* Of any chunk, in memory or in the index. -ENOENT. */
+int bank_weight(struct bank *b, uint64_t chunk, struct bank_weight *ret);
+
 /* The first chunk in the index behind `after`: 1, 0: none. */
 int bank_next_chunk(struct bank *b, uint64_t after, struct bank_chunk *ret);
 

@@ -527,6 +527,21 @@ int chunk_read_frame(struct store *s, struct context *x,
 			   ret);
 }
 
+int chunk_share(struct store *s, uint64_t chunk, uint64_t *ret)
+{
+	struct bank_weight w;
+	int rc = bank_weight(s->bank, chunk, &w);
+
+	if (rc == -ENOENT || (rc == 0 && (w.refs == 0 || w.frame_raw == 0)))
+		return corrupt("chunk %llu is referred to, and not counted",
+			       (unsigned long long)chunk);
+	/* 23 and 22 bits, and 10: it fits. */
+	if (rc == 0)
+		*ret = ((uint64_t)w.frame_stored * w.len << 10) / w.frame_raw /
+		       w.refs;
+	return rc;
+}
+
 /* ---- references ---------------------------------------------------------- */
 
 int chunk_ref(struct store *s, uint64_t chunk, int64_t delta)

@@ -77,6 +77,14 @@ struct chunk_description {
 int chunk_describe(struct store *s, uint64_t chunk,
 		   struct chunk_description *ret);
 
+/*
+ * What one reference to the chunk counts for, in 1/1024 bytes: its part of its
+ * frame's payload, by raw bytes, divided by the number of all that refer to it,
+ * extents and deltas. INDEX is held. -EUCLEAN: no such chunk, or nobody refers
+ * to it.
+ */
+int chunk_share(struct store *s, uint64_t chunk, uint64_t *ret);
+
 /* Reads a FRAME record into x->payload, which the result lies in, without decoding
  * it. -ENOENT as above. */
 int chunk_read_frame(struct store *s, struct context *x,

@@ -12,6 +12,7 @@
 #include "store/dump.h"
 #include "store/ops.h"
 #include "volume/acl_xattr.h"
+#include "volume/file_stored.h"
 #include "volume/inodes.h"
 #include "volume/policy_xattr.h"
 #include "volume/volume_impl.h"
@@ -350,6 +351,8 @@ int volume_setxattr(struct volume *v, uint64_t ino, struct span name,
 
 	if (!rc && (flags & ~known))
 		rc = -EINVAL;
+	if (!rc && stored_xattr_is(name))
+		rc = -EPERM;
 	if (!rc && value.len > VOLUME_XATTR_MAX)
 		rc = -ENOSPC;
 	if (!rc)
@@ -389,6 +392,8 @@ int volume_removexattr(struct volume *v, uint64_t ino, struct span name)
 	struct inode *inode;
 	int rc = check_name(name);
 
+	if (!rc && stored_xattr_is(name))
+		rc = -EPERM;
 	if (!rc)
 		rc = txn_begin(v->store);
 	if (rc)

@@ -329,6 +329,60 @@ test_cli_policy()
 	finish
 }
 
+# of_du PATH ARGUMENT...: its bytes, raw and stored.
+of_du()
+{
+	local path=$1
+	shift
+	"$SIGMAFS" du --json "$@" |
+		sed -n "s|^{\"path\":\"$path\",\"raw\":\([0-9]*\),\"stored\":\([0-9]*\),.*|\1 \2|p"
+}
+
+test_cli_du()
+{
+	local raw stored all half
+	start
+	mkdir -p one/two
+	bytes 1000000 1 >one/noise
+	bytes 500000 2 >one/two/noise
+	seq 1 100000 >one/two/text
+	ln one/noise one/two/linked
+	truncate -s 1G one/hole
+	ln -s noise one/link
+	"$SIGMAFS" sync .
+	read -r raw stored < <(of_du one one)
+	same raw "$raw" $((512 * ($(stat -c %b one/noise) +
+		$(stat -c %b one/two/noise) + $(stat -c %b one/two/text))))
+	all=$(value_of frame_stored_bytes .)
+	((stored >= all - 4 && stored <= all + 4)) ||
+		fail "$stored of $all bytes"
+	# What is shared counts in parts.
+	cp one/two/noise one/two/copy
+	"$SIGMAFS" sync .
+	same 'a copy takes' "$(of_du one -s one | cut -d ' ' -f 2)" "$stored"
+	half=$(getfattr --only-values -n user.sigmafs.stored one/two/copy)
+	((half >= 250000 && half <= 260000)) || fail "half is $half"
+	same listed "$(getfattr -d -m - one/two/copy)" ''
+	fails 'not permitted' setfattr -n user.sigmafs.stored -v 1 one/two/copy
+	fails 'No such attribute' getfattr -n user.sigmafs.stored one
+	"$SIGMAFS" du one >"$work/told"
+	same lines "$(wc -l <"$work/told")" 3
+	same head "$(head -n 1 "$work/told" | tr -s ' ')" ' raw stored ratio'
+	grep -qE '^ +[0-9.]+ [A-Za-z]+ +[0-9.]+ [A-Za-z]+ +[0-9]+\.[0-9]{2}  one/two$' \
+		"$work/told" || fail "says: $(cat "$work/told")"
+	same 'of here' "$("$SIGMAFS" du -s | tail -n 1 | sed 's/.* //')" .
+	same total "$("$SIGMAFS" du -s one/noise one/hole | tail -n 1 |
+		sed 's/.* //')" total
+	"$SIGMAFS" du -s --json one/hole |
+		grep -qx '{"path":"one/hole","raw":0,"stored":0,"ratio":0.*}' ||
+		fail "says: $("$SIGMAFS" du -s --json one/hole)"
+	cd "$work"
+	refuses 1 'not in a mounted store' "$SIGMAFS" du told
+	refuses 1 "'mnt/none': No such file" "$SIGMAFS" du mnt/none
+	refuses 2 "" "$SIGMAFS" du --unknown
+	finish
+}
+
 test_cli_explain()
 {
 	start

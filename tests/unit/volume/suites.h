@@ -19,6 +19,7 @@ Suite *suite_extent(void);
 Suite *suite_file(void);
 Suite *suite_file_explain(void);
 Suite *suite_file_read(void);
+Suite *suite_file_stored(void);
 Suite *suite_file_threads(void);
 Suite *suite_flush(void);
 Suite *suite_filemap(void);
