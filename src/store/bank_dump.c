@@ -136,6 +136,14 @@ static void begin_page(const struct page *p)
 		db_bind_u64(s, 1, p->c->keys[1]);
 }
 
+/* Of frames and chunks the first field is the key, of the others the first two. */
+static bool is_behind(const struct row *row, const struct dump_cursor *c)
+{
+	return row->fields[0] > c->keys[0] ||
+	       (row->fields[0] == c->keys[0] && c->table > TABLE_CHUNK &&
+		row->fields[1] > c->keys[1]);
+}
+
 /* Rows behind the cursor into `rows`; as dump_page(). */
 static int take_page(struct bank_rows *r, struct dump_cursor *c,
 		     struct buffer *rows)
@@ -148,6 +156,8 @@ static int take_page(struct bank_rows *r, struct dump_cursor *c,
 	begin_page(&p);
 	while (n_rows < DUMP_ROWS && rows->len < DUMP_LEN) {
 		rc = next_row(&p);
+		if (rc == 1 && !is_behind(&p.row, c))
+			rc = corrupt("rows of the index are out of order");
 		if (rc != 1)
 			break;
 		rows->len += put_row(&p.row, &last, n_fields[c->table],

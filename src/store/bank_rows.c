@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "codec/glyph_format.h"
+#include "store/dump.h"
 
 int bank_rows_attach(struct bank_rows *r, struct db *db)
 {
@@ -335,8 +336,12 @@ int bank_rows_frame(struct bank_rows *r, uint64_t frame,
 int bank_rows_next_frame(struct bank_rows *r, uint64_t after,
 			 struct bank_frame_row *ret)
 {
+	int rc;
+
 	db_bind_u64(r->next_frame, 0, after);
-	return step_frame(r->next_frame, ret);
+	rc = step_frame(r->next_frame, ret);
+	return rc == 1 ? dump_check_order("frames", after, ret->place.frame)
+		       : rc;
 }
 
 int bank_rows_is_base(struct bank_rows *r, uint64_t chunk)

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/varint.h"
 #include "store/bank.h"
+#include "store/dump.h"
 #include "stream/frame.h"
 
 #include <errno.h>
@@ -261,7 +262,7 @@ int chunk_rows_next(struct chunk_rows *c, uint64_t after,
 	if (rc == 1 && !find_in_block(c, 0, ret))
 		rc = corrupt("row %llu of chunks is empty",
 			     (unsigned long long)c->block);
-	return rc;
+	return rc == 1 ? dump_check_order("chunks", after, ret->id) : rc;
 }
 
 int chunk_rows_set(struct chunk_rows *c, const struct bank_chunk *chunk)

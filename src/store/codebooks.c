@@ -483,6 +483,7 @@ int codebooks_next(struct codebooks *c, uint64_t after,
 		};
 		take_name(db_column_blob(s, 1), ret->class);
 		ret->newest = is_newest(c, db_column_blob(s, 1), ret->id);
+		rc = dump_check_order("codebooks", after, ret->id);
 	}
 	db_reset(s);
 	return rc;
@@ -497,7 +498,8 @@ int codebooks_find_idle(struct codebooks *c, uint64_t after, uint64_t *ret)
 	while (found == 0 && (rc = db_step(c->idle)) == 1) {
 		uint64_t id = db_column_u64(c->idle, 0);
 
-		if (!is_newest(c, db_column_blob(c->idle, 1), id))
+		/* In a damaged table it may stand where it does not belong. */
+		if (id > after && !is_newest(c, db_column_blob(c->idle, 1), id))
 			found = id;
 	}
 	db_reset(c->idle);

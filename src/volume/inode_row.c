@@ -213,8 +213,10 @@ int inode_row_orphan(struct volume *v, uint64_t after, uint64_t *ret_ino)
 
 	db_bind_u64(next, 0, after);
 	rc = db_step(next);
-	if (rc == 1)
+	if (rc == 1) {
 		ino = db_column_u64(next, 0);
+		rc = dump_check_order("orphans", after, ino);
+	}
 	db_reset(next);
 	if (rc < 0)
 		return rc;

@@ -19,6 +19,7 @@ Suite *suite_commit(void);
 Suite *suite_context(void);
 Suite *suite_db(void);
 Suite *suite_deltas(void);
+Suite *suite_disorder(void);
 Suite *suite_fault(void);
 Suite *suite_idle(void);
 Suite *suite_index(void);
