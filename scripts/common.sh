@@ -72,7 +72,7 @@ run_check()
 	local -a logs
 
 	check_logs "$dir" 2>/dev/null | xargs -r rm -f
-	timeout 1200 make -C "$dir" -j"$(nproc)" check || status=1
+	timeout 2400 make -C "$dir" -j"$(nproc)" check || status=1
 	mapfile -t logs < <(check_logs "$dir")
 	for log in "${logs[@]}"; do
 		if ! grep -q '%: Checks: ' "$log"; then
@@ -100,7 +100,7 @@ run_on_mounts()
 	local -x SIGMAFS=$1/sigmafs
 	shift 2
 
-	timeout 1500 "$@" | tee "$log" || status=1
+	timeout 3000 "$@" | tee "$log" || status=1
 	read -r passed failed < <(count_tests <(tail -n 1 "$log"))
 	((passed > 0 && failed == 0)) || status=1
 	((status == 0 || failed > 0)) || failed=1
