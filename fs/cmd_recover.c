@@ -285,13 +285,31 @@ static void cancel(int signal_number)
 
 	(void)n;
 	(void)signal_number;
-	/* What was copied so far stays; the index has no name. */
+	/* The index has no name. */
 	_exit(CHECK_CANCELLED);
+}
+
+static volatile sig_atomic_t stop;
+
+/* What was copied so far stays; the file at hand has to be marked. */
+static void stop_copying(int signal_number)
+{
+	if (stop)
+		cancel(signal_number);
+	stop = 1;
+}
+
+static void on_signals(void (*handler)(int signal_number))
+{
+	(void)signal(SIGINT, handler);
+	(void)signal(SIGTERM, handler);
 }
 
 static int status_of(const struct recovering *c, int rc)
 {
-	return (rc < 0 || c->rc < 0 ? CHECK_ERROR : 0) |
+	int failed = rc == -ECANCELED ? CHECK_CANCELLED : CHECK_ERROR;
+
+	return (rc < 0 ? failed : 0) | (c->rc < 0 ? CHECK_ERROR : 0) |
 	       (c->loss ? CHECK_UNCORRECTED : 0);
 }
 
@@ -304,9 +322,11 @@ static int copy_all(struct recovering *c, struct volume *v, int root_fd,
 		.ctx = c,
 		.finding = tell_file,
 		.progress = tell_progress,
+		.stop = &stop,
 	};
 	int rc;
 
+	on_signals(stop_copying);
 	c->verb = "copying";
 	rc = recover_all(&r);
 	/* A bad disk may tell only here of what it could not keep. */
@@ -317,7 +337,9 @@ static int copy_all(struct recovering *c, struct volume *v, int root_fd,
 		finish_json(c, &r.counts, rc == 0);
 	else
 		finish_text(c, &r.counts, rc == 0);
-	if (rc < 0)
+	if (rc == -ECANCELED)
+		report_error("recover: cancelled");
+	else if (rc < 0)
 		report_error("'%s': %s", to, error_text(rc));
 	return status_of(c, rc);
 }
@@ -412,8 +434,7 @@ static int run(int argc, char **argv)
 	status = take_sources(&c, argc, argv, &sources);
 	if (status != 0)
 		return status;
-	(void)signal(SIGINT, cancel);
-	(void)signal(SIGTERM, cancel);
+	on_signals(cancel);
 	/* Permissions are the store's. */
 	(void)umask(0);
 	c.show_progress = isatty(STDERR_FILENO) != 0;

@@ -12,6 +12,8 @@
 #include "restore.h"
 #include "volume/salvage.h"
 
+#include <signal.h>
+
 /* What a partial file's name ends with. */
 #define RECOVER_PARTIAL ".partial"
 #define RECOVER_LOST    "lost+found"
@@ -57,6 +59,8 @@ struct recover {
 	void *ctx;
 	void (*finding)(void *ctx, const struct recover_finding *f);
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	/* Set by a signal: -ECANCELED. NULL: never. */
+	const volatile sig_atomic_t *stop;
 	struct recover_counts counts;
 	uint64_t n_done;     /* inodes */
 	uint64_t n_total;    /* inodes */
@@ -76,6 +80,9 @@ int recover_all(struct recover *r);
 int recover_push(struct recover *r, const char *name, size_t *ret_len);
 
 void recover_tell(struct recover *r, struct recover_finding f);
+
+/* -ECANCELED: it was stopped. */
+int recover_check_stop(const struct recover *r);
 
 /* Errors that leave no sense in going on. */
 bool recover_is_fatal(int rc);

@@ -23,7 +23,13 @@ enum { PLACED_WHOLE = 'w', PLACED_PARTIAL = 'p' };
 bool recover_is_fatal(int rc)
 {
 	return rc == -ENOMEM || rc == -ENOSPC || rc == -EDQUOT ||
-	       rc == -EROFS || rc == -EIO || rc == -EMFILE || rc == -ENFILE;
+	       rc == -EROFS || rc == -EIO || rc == -EMFILE || rc == -ENFILE ||
+	       rc == -ECANCELED;
+}
+
+int recover_check_stop(const struct recover *r)
+{
+	return r->stop && *r->stop ? -ECANCELED : 0;
 }
 
 void recover_tell(struct recover *r, struct recover_finding f)
@@ -217,6 +223,8 @@ static int copy_part(void *ctx, const struct salvage_part *part)
 		c->lost_to = part->off + part->len;
 		return 0;
 	}
+	if (recover_check_stop(c->r) < 0)
+		return -ECANCELED;
 	c->r->counts.n_bytes += part->len;
 	return io_pwrite(c->fd, part->bytes, (size_t)part->len, part->off);
 }

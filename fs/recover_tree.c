@@ -184,8 +184,10 @@ static int put_entry(struct walk *w, const struct entry *e, int dir_fd)
 	struct restore_name name = { .dir_fd = dir_fd };
 	struct salvage_node node = { .n_names = 0 };
 	size_t len = 0;
-	int rc = recover_push(r, e->name, &len);
+	int rc = recover_check_stop(r);
 
+	if (rc == 0)
+		rc = recover_push(r, e->name, &len);
 	if (rc < 0)
 		return rc;
 	memcpy(name.text, e->name, sizeof(name.text));
@@ -290,7 +292,9 @@ static int put_lost(struct recover *r, uint64_t ino, int lost_fd)
 
 	(void)snprintf(name.text, sizeof(name.text), "#%llu",
 		       (unsigned long long)ino);
-	rc = recover_push(r, name.text, &len);
+	rc = recover_check_stop(r);
+	if (rc == 0)
+		rc = recover_push(r, name.text, &len);
 	if (rc == 0)
 		rc = salvage_get(r->volume, ino, &node);
 	if (rc < 0) {

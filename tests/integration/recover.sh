@@ -245,6 +245,31 @@ test_recover_full_disk()
 	umount out.d
 }
 
+# Interrupted, it marks what it was at. It may be quicker than we are.
+test_recover_interrupted()
+{
+	local status=0 pid
+	"$SIGMAFS" mkfs -q store
+	mount_at store mnt
+	bytes 30000000 2 >mnt/file
+	"$SIGMAFS" umount mnt
+	"$SIGMAFS" recover store out >report 2>err &
+	pid=$!
+	until [[ -e out/file ]] || is_gone "$pid"; do :; done
+	kill -INT "$pid" || true
+	wait "$pid" || status=$?
+	((status == 0 || status == 32)) || fail "$status: $(cat report err)"
+	bytes 30000000 2 >whole
+	if ((status == 0)); then
+		cmp whole out/file
+	else
+		grep -q 'recover: cancelled' err || fail "$(cat err)"
+		same names "$(ls out)" file.partial
+		cmp -n "$(stat -c %s out/file.partial)" whole \
+			out/file.partial
+	fi
+}
+
 test_recover_refuses()
 {
 	refuses 16 'too few arguments' "$SIGMAFS" recover
