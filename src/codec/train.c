@@ -7,6 +7,7 @@
 #include "codec/train.h"
 
 #include "codec/codebook.h"
+#include "codec/cover.h"
 #include "codec/primitive.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ enum {
 	AFTER_PERCENT = 98, /* of `before`: the most that is a gain */
 	DICTIONARY_MIN = 16 << 10,
 	MATCH_LEN = 8,
+	CODES_PART = 8, /* one of so many samples of a long dictionary */
 };
 
 static size_t sum_of(const struct train_request *q)
@@ -38,11 +40,9 @@ static bool stopped(const struct train_request *q)
 /*
  * Short segments suit small records, by a few per cent; where samples are longer
  * both do within 0.5 %. A dictionary is learned from half of what its samples hold,
- * which is as good, a long one from a quarter: that takes 1.8 s instead of 6.4 for
- * 1 MiB (source code, frames of 1 MiB).
+ * which is as good.
  */
-static ZDICT_fastCover_params_t search_of(const struct train_request *q,
-					  size_t cap)
+static ZDICT_fastCover_params_t search_of(const struct train_request *q)
 {
 	enum { RECORD = 2 << 10, SHORT = 128, LONG = 1024 };
 	bool small = q->n_samples > 0 && sum_of(q) / q->n_samples < RECORD;
@@ -50,17 +50,46 @@ static ZDICT_fastCover_params_t search_of(const struct train_request *q,
 	return (ZDICT_fastCover_params_t){
 		.k = small ? SHORT : LONG,
 		.d = MATCH_LEN,
-		.accel = cap > TRAIN_DICTIONARY_MAX ? 4 : 2,
+		.accel = 2,
 		.zParams.compressionLevel = q->level,
 	};
+}
+
+/* Its codes are learned from some of the samples: those are encoded for that.
+ * Returns as ZDICT, and the length of what was chosen in `*ret_len`, or why nothing
+ * was. */
+static size_t learn_long(const struct train_request *q, size_t cap,
+			 uint8_t *dst, ssize_t *ret_len)
+{
+	const ZDICT_params_t params = { .compressionLevel = q->level };
+	const struct cover_request cover = {
+		.samples = q->samples,
+		.lens = q->lens,
+		.n_samples = q->n_samples,
+		.stop = q->stop,
+	};
+	ssize_t len = cover_choose(&cover, cap, dst);
+
+	*ret_len = len;
+	if (len <= 0)
+		return 0;
+	return ZDICT_finalizeDictionary(dst, cap, dst + cap - len, (size_t)len,
+					q->samples, q->lens,
+					q->n_samples / CODES_PART + 1, params);
 }
 
 /* A length, 0: nothing to learn. */
 static ssize_t learn(const struct train_request *q, size_t cap, uint8_t *dst)
 {
-	size_t n = ZDICT_trainFromBuffer_fastCover(
-		dst, cap, q->samples, q->lens, q->n_samples, search_of(q, cap));
+	ssize_t len = 1;
+	size_t n = cap > TRAIN_DICTIONARY_MAX
+			   ? learn_long(q, cap, dst, &len)
+			   : ZDICT_trainFromBuffer_fastCover(
+				     dst, cap, q->samples, q->lens,
+				     q->n_samples, search_of(q));
 
+	if (len <= 0)
+		return len;
 	if (!ZDICT_isError(n))
 		return n < CODEBOOK_LEN_MIN ? 0 : (ssize_t)n;
 	return ZSTD_getErrorCode(n) == ZSTD_error_memory_allocation ? -ENOMEM

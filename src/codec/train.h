@@ -3,8 +3,9 @@
  * train.h - learns a codebook from samples, if there is something to learn.
  *
  * Pure. Takes some 8 MiB of memory and a tenth of a second for a dictionary of
- * TRAIN_DICTIONARY_MAX, and twice that memory and 2 s for one of 1 MiB, and the
- * time to encode the unseen frames. fastCover, by Nick Terrell's ZDICT of libzstd.
+ * TRAIN_DICTIONARY_MAX (fastCover, by Nick Terrell's ZDICT of libzstd), and twice
+ * that memory and 2 s for one of 1 MiB (cover.h), and the time to encode the unseen
+ * frames.
  */
 #ifndef CODEC_TRAIN_H
 #define CODEC_TRAIN_H

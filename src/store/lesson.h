@@ -3,7 +3,7 @@
  * lesson.h - what is learned from some frames of one class.
  *
  * Takes some 6 MiB while there is one, and 8 MiB more while it learns; for a
- * dictionary of 1 MiB it is 24 MiB, and 8 MiB more.
+ * dictionary of 1 MiB it is 24 MiB, and 16 MiB more.
  * Owner thread only.
  */
 #ifndef STORE_LESSON_H

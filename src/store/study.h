@@ -16,7 +16,7 @@
 
 struct store;
 
-enum { STUDY_TEXT_PER_BYTE = 256 };
+enum { STUDY_TEXT_PER_BYTE = 128 };
 
 struct study {
 	struct store *s;

@@ -13,7 +13,7 @@ int main(void)
 		suite_glyph, suite_primitive, suite_decode,  suite_encode,
 		suite_probe, suite_sniff,     suite_columns, suite_transform,
 		suite_delta, suite_policy,    suite_sketch,  suite_codebook,
-		suite_train, suite_describe,  NULL,
+		suite_train, suite_describe,  suite_cover,   NULL,
 	};
 
 	report_silence(true); /* the tests make damage by the thousand */

@@ -9,6 +9,7 @@
 
 Suite *suite_codebook(void);
 Suite *suite_columns(void);
+Suite *suite_cover(void);
 Suite *suite_decode(void);
 Suite *suite_delta(void);
 Suite *suite_describe(void);
