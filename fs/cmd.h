@@ -25,6 +25,7 @@ enum status {
 	MOUNT_FAILED = 32,
 
 	/* fsck(8): a sum */
+	CHECK_CORRECTED = 1,
 	CHECK_UNCORRECTED = 4,
 	CHECK_ERROR = 8,
 	CHECK_USAGE = 16,
@@ -56,6 +57,7 @@ extern const struct command cmd_explain;
 extern const struct command cmd_du;
 extern const struct command cmd_ls;
 extern const struct command cmd_cat;
+extern const struct command cmd_rebuild;
 extern const struct command cmd_recover;
 extern const struct command cmd_inspect;
 extern const struct command cmd_export;

@@ -11,15 +11,14 @@
 #include "base/report.h"
 #include "explain.h"
 #include "json.h"
+#include "percent.h"
 #include "store/check.h"
 #include "volume/check.h"
 #include "volume/volume.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static const struct option longs[] = {
 	{ "json", no_argument, NULL, 'j' },
@@ -32,36 +31,23 @@ enum { JSON_LIMIT = 64 << 20 };
 struct checking {
 	struct json json;
 	bool as_json;
-	bool show_progress;
-	int percent; /* last shown; -1: none */
+	struct percent percent;
 };
 
 /* ---- telling -------------------------------------------------------------- */
 
-static void clear_progress(struct checking *c)
-{
-	if (c->percent >= 0)
-		(void)fprintf(stderr, "\r%20s\r", "");
-	c->percent = -1;
-}
-
 static void tell_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct checking *c = ctx;
-	int percent = total > 0 ? (int)((double)done * 100 / (double)total) : 0;
 
-	if (!c->show_progress || percent == c->percent)
-		return;
-	c->percent = percent;
-	(void)fprintf(stderr, "\rchecking: %3d %%", percent);
-	(void)fflush(stderr);
+	percent_tell(&c->percent, done, total);
 }
 
 static void tell_finding(void *ctx, const char *text)
 {
 	struct checking *c = ctx;
 
-	clear_progress(c);
+	percent_clear(&c->percent);
 	if (c->as_json)
 		json_text(&c->json, NULL, text);
 	else
@@ -96,17 +82,6 @@ static void finish_text(const char *store, const struct check_report *told)
 
 /* ---- checking ------------------------------------------------------------- */
 
-static void cancel(int signal_number)
-{
-	static const char text[] = "\nsigmafs: check: cancelled\n";
-	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-	(void)n;
-	(void)signal_number;
-	/* Nothing of the store was changed: nothing is to be put in order. */
-	_exit(CHECK_CANCELLED);
-}
-
 static int check_open(struct checking *c, const char *store,
 		      struct volume *volume)
 {
@@ -122,7 +97,7 @@ static int check_open(struct checking *c, const char *store,
 	json_text(&c->json, "store", store);
 	json_open(&c->json, "findings", '[');
 	rc = volume_check(volume, &told);
-	clear_progress(c);
+	percent_clear(&c->percent);
 	if (c->as_json)
 		json_rc = finish_json(c, &told, rc);
 	else if (rc == 0)
@@ -170,14 +145,13 @@ static int take_options(struct checking *c, int argc, char **argv)
 
 static int run(int argc, char **argv)
 {
-	struct checking c = { .percent = -1 };
+	struct checking c = { .as_json = false };
 	int status = take_options(&c, argc, argv);
 
 	if (status != 0)
 		return status;
-	(void)signal(SIGINT, cancel);
-	(void)signal(SIGTERM, cancel);
-	c.show_progress = isatty(STDERR_FILENO) != 0;
+	/* Nothing of the store was changed: nothing is to be put in order. */
+	percent_begin(&c.percent, cmd_check.name, "checking");
 	json_init(&c.json, JSON_LIMIT);
 	status = check(&c, argv[optind]);
 	json_release(&c.json);

@@ -9,10 +9,10 @@
 #include "base/io.h"
 #include "base/report.h"
 #include "json.h"
+#include "percent.h"
 #include "recover.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -28,32 +28,18 @@ enum { JSON_LIMIT = 128 << 20 /* a path may be long */ };
 struct recovering {
 	bool as_json;
 	bool carve;
-	bool show_progress;
 	bool loss; /* something is missing */
 	int rc;    /* the first failure to tell */
-	const char *verb;
-	int percent; /* last shown; -1: none */
+	struct percent percent;
 };
 
 /* ---- telling -------------------------------------------------------------------- */
 
-static void clear_progress(struct recovering *c)
-{
-	if (c->percent >= 0)
-		(void)fprintf(stderr, "\r%20s\r", "");
-	c->percent = -1;
-}
-
 static void tell_progress(void *ctx, uint64_t done, uint64_t total)
 {
 	struct recovering *c = ctx;
-	int percent = total > 0 ? (int)((double)done * 100 / (double)total) : 0;
 
-	if (!c->show_progress || percent == c->percent)
-		return;
-	c->percent = percent;
-	(void)fprintf(stderr, "\r%s: %3d %%", c->verb, percent);
-	(void)fflush(stderr);
+	percent_tell(&c->percent, done, total);
 }
 
 /* One line of the report: an object, or words. */
@@ -130,7 +116,7 @@ static void tell_text(const struct line *l)
 
 static void tell(struct recovering *c, const struct line *l)
 {
-	clear_progress(c);
+	percent_clear(&c->percent);
 	if (c->as_json)
 		tell_json(c, l);
 	else
@@ -278,33 +264,6 @@ static void finish_text(const struct recovering *c,
 
 /* ---- recovering ------------------------------------------------------------------- */
 
-static void cancel(int signal_number)
-{
-	static const char text[] = "\nsigmafs: recover: cancelled\n";
-	ssize_t n = write(STDERR_FILENO, text, sizeof(text) - 1);
-
-	(void)n;
-	(void)signal_number;
-	/* The index has no name. */
-	_exit(CHECK_CANCELLED);
-}
-
-static volatile sig_atomic_t stop;
-
-/* What was copied so far stays; the file at hand has to be marked. */
-static void stop_copying(int signal_number)
-{
-	if (stop)
-		cancel(signal_number);
-	stop = 1;
-}
-
-static void on_signals(void (*handler)(int signal_number))
-{
-	(void)signal(SIGINT, handler);
-	(void)signal(SIGTERM, handler);
-}
-
 static int status_of(const struct recovering *c, int rc)
 {
 	int failed = rc == -ECANCELED ? CHECK_CANCELLED : CHECK_ERROR;
@@ -322,17 +281,18 @@ static int copy_all(struct recovering *c, struct volume *v, int root_fd,
 		.ctx = c,
 		.finding = tell_file,
 		.progress = tell_progress,
-		.stop = &stop,
+		/* What was copied so far stays; the file at hand has to be
+		 * marked. */
+		.stop = percent_ask_first(),
 	};
 	int rc;
 
-	on_signals(stop_copying);
-	c->verb = "copying";
+	c->percent.verb = "copying";
 	rc = recover_all(&r);
 	/* A bad disk may tell only here of what it could not keep. */
 	if (rc == 0)
 		rc = restore_sync(root_fd);
-	clear_progress(c);
+	percent_clear(&c->percent);
 	if (c->as_json)
 		finish_json(c, &r.counts, rc == 0);
 	else
@@ -375,9 +335,9 @@ static int recover(struct recovering *c, struct salvage_options *options,
 	options->ctx = c;
 	options->finding = tell_log;
 	options->progress = tell_progress;
-	c->verb = "reading";
+	c->percent.verb = "reading";
 	rc = volume_salvage(options, &v);
-	clear_progress(c);
+	percent_clear(&c->percent);
 	if (rc < 0)
 		return say_sources(from, rc);
 	root_fd = restore_open(to);
@@ -420,7 +380,7 @@ static int take_sources(struct recovering *c, int argc, char **argv,
 static int run(int argc, char **argv)
 {
 	const struct cmd_options options = { ":h", longs };
-	struct recovering c = { .percent = -1 };
+	struct recovering c = { .rc = 0 };
 	struct salvage_options sources = { .store = NULL };
 	int status;
 	int opt;
@@ -434,10 +394,10 @@ static int run(int argc, char **argv)
 	status = take_sources(&c, argc, argv, &sources);
 	if (status != 0)
 		return status;
-	on_signals(cancel);
+	/* The index has no name. */
+	percent_begin(&c.percent, cmd_recover.name, "reading");
 	/* Permissions are the store's. */
 	(void)umask(0);
-	c.show_progress = isatty(STDERR_FILENO) != 0;
 	status = recover(&c, &sources, argv[optind], argv[argc - 1]);
 	/* main() says so; its status would mean something else. */
 	if (fflush(stdout) != 0 || ferror(stdout) != 0)

@@ -7,8 +7,19 @@
 #include "base/error.h"
 #include "volume/volume.h"
 
+#include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+
+static bool has_log(const char *path)
+{
+	char log[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(log, sizeof(log), "%s/log", path);
+	return stat(log, &st) == 0 && S_ISDIR(st.st_mode);
+}
 
 /* Nothing to open: because there is nothing, or because it is something else.
  */
@@ -27,8 +38,11 @@ static void explain_missing(const char *path, char *ret_text)
 	else
 		(void)snprintf(ret_text, EXPLAIN_MAX,
 			       "'%.512s' is not a sigmafs store "
-			       "(there is no file sigmafs.store in it)",
-			       path);
+			       "(there is no file sigmafs.store in it%s)",
+			       path,
+			       has_log(path)
+				       ? "; sigmafs rebuild makes it again"
+				       : "");
 }
 
 static void explain_locked(const char *path, char *ret_text)
@@ -72,7 +86,9 @@ void explain_open(const char *path, int rc, char *ret_text)
 	case EUCLEAN:
 	case EBADMSG:
 		(void)snprintf(ret_text, EXPLAIN_MAX,
-			       "the store '%.512s' is damaged", path);
+			       "the store '%.512s' is damaged; sigmafs "
+			       "recover copies what is readable",
+			       path);
 		break;
 	default:
 		(void)snprintf(ret_text, EXPLAIN_MAX,

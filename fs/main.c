@@ -15,8 +15,8 @@ static const struct command *const commands[] = {
 	&cmd_mkfs,     &cmd_mount,    &cmd_umount,  &cmd_sync,   &cmd_stat,
 	&cmd_check,    &cmd_policy,   &cmd_explain, &cmd_encode, &cmd_decode,
 	&cmd_codebook, &cmd_optimize, &cmd_gc,      &cmd_ls,     &cmd_cat,
-	&cmd_recover,  &cmd_inspect,  &cmd_export,  &cmd_import, &cmd_scrub,
-	&cmd_du,
+	&cmd_recover,  &cmd_rebuild,  &cmd_inspect, &cmd_export, &cmd_import,
+	&cmd_scrub,    &cmd_du,
 };
 
 /* Names under which others look for us. */

@@ -34,26 +34,6 @@ static int check_empty(int dir_fd)
 	return rc < 0 ? rc : worst;
 }
 
-static int write_superblock(int dir_fd, const struct superblock *sb)
-{
-	char text[SUPERBLOCK_LEN_MAX];
-	size_t len = superblock_put(sb, text);
-	AUTO_CLOSE int fd = io_open(dir_fd, SUPERBLOCK_NAME ".new",
-				    O_WRONLY | O_CREAT | O_EXCL, 0600);
-	int rc;
-
-	if (fd < 0)
-		return fd;
-	rc = io_pwrite(fd, text, len, 0);
-	if (rc == 0)
-		rc = io_fsync(fd);
-	if (rc == 0)
-		rc = io_rename(dir_fd, SUPERBLOCK_NAME ".new", SUPERBLOCK_NAME);
-	if (rc < 0)
-		(void)io_unlink(dir_fd, SUPERBLOCK_NAME ".new");
-	return rc;
-}
-
 static int make_superblock(const struct store_create_options *options,
 			   struct superblock *ret)
 {
@@ -113,7 +93,7 @@ static int fill_dir(const char *path, int dir_fd, const struct superblock *sb)
 	int rc = make_lock(dir_fd);
 
 	if (rc == 0)
-		rc = write_superblock(dir_fd, sb);
+		rc = superblock_write(dir_fd, sb);
 	if (rc == 0)
 		rc = io_fsync(dir_fd);
 	return rc == 0 ? sync_parent(path) : rc;

@@ -139,7 +139,7 @@ static int put_aside(const char *path)
 		to_wal = NULL;
 		return -ENOMEM;
 	}
-	report_warn("the index is of no use; it is kept as '%s'", to);
+	report_warn("the index that was there is kept as '%s'", to);
 	rc = io_rename(AT_FDCWD, path, to);
 	if (rc == 0)
 		rc = io_rename(AT_FDCWD, wal, to_wal);

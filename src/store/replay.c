@@ -37,6 +37,7 @@ struct replay {
 	struct replayed *out;
 	bool cut;
 	const struct replayed *before; /* NULL: this is the first time */
+	uint64_t log_len;              /* of all segments; to tell progress */
 	uint64_t number;               /* of the segment at hand */
 	uint64_t start;                /* where to begin in it */
 	bool first;                    /* the segment where replay begins */
@@ -117,6 +118,15 @@ static int save(struct replay *r)
 	return rc < 0 ? refused(r, rc) : 1;
 }
 
+static void tell_progress(const struct replay *r, uint64_t off)
+{
+	const struct store_options *o = &r->s->options;
+
+	if (o->progress)
+		o->progress(o->progress_ctx, atomic_load(&r->s->old_len) + off,
+			    r->log_len);
+}
+
 static int apply_records(struct replay *r, uint64_t commit_off)
 {
 	struct scan_record rec = { .off = 0 };
@@ -124,6 +134,7 @@ static int apply_records(struct replay *r, uint64_t commit_off)
 	int rc = scan_init(&again, r->segment, r->group_off);
 
 	while (rc >= 0 && again.off < commit_off) {
+		tell_progress(r, again.off);
 		rc = scan_next(&again, &rec);
 		if (rc == 1)
 			rc = apply_record(&r->apply, &rec, r->number);
@@ -550,8 +561,11 @@ static int run(struct replay *r, const struct round *from)
 {
 	struct store *s = r->s;
 	struct index_meta m;
+	uint64_t n;
 	int rc = index_load(&s->index, &m);
 
+	if (rc == 0 && s->options.progress)
+		rc = segments_below(s->segments, UINT64_MAX, &n, &r->log_len);
 	if (rc < 0)
 		return rc;
 	take_meta(s, &m);

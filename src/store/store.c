@@ -315,15 +315,15 @@ static int is_half_made(struct store *s, const struct index_meta *m, bool *ret)
 static int catch_up(struct store *s, bool new, struct replayed *ret)
 {
 	bool cut = !only_look(s);
-	bool half = false;
+	bool useless = s->options.rebuild; /* whatever is in it */
 	struct index_meta m;
 	int rc = store_attach(s);
 
 	if (rc == 0)
 		rc = index_load(&s->index, &m);
-	if (rc == 0)
-		rc = is_half_made(s, &m, &half);
-	if (rc == 0 && !new && !half) {
+	if (rc == 0 && !useless)
+		rc = is_half_made(s, &m, &useless);
+	if (rc == 0 && !new && !useless) {
 		rc = replay(s, cut, NULL, ret);
 		if (rc == -EROFS && s->index.frozen)
 			rc = replay_on_copy(s, ret);
@@ -344,6 +344,7 @@ static void note_opened(struct store *s, const struct replayed *r, bool new)
 {
 	s->opened.rebuilt = (s->opened.rebuilt || new) && r->any;
 	s->opened.replayed = r->applied && !s->opened.rebuilt;
+	s->opened.damage = r->damage;
 	if (r->damage)
 		s->opened.read_only = r->damage;
 	else if (s->superblock.ro_compat != 0)

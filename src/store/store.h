@@ -21,8 +21,7 @@ struct store;
 /* ---- making, opening, closing ------------------------------------------- */
 
 struct store_create_options {
-	const char
-		*label; /* NULL or up to 64 bytes without control characters */
+	const char *label; /* NULL, or up to 64 bytes, no control characters */
 };
 
 /*
@@ -34,16 +33,18 @@ int store_create(const char *path, const struct store_create_options *options);
 
 struct store_options {
 	bool read_only;            /* nothing in the directory is changed */
+	bool rebuild;              /* put the index aside, and make a new one */
 	unsigned n_workers;        /* encoders; 0: one per CPU */
 	size_t cache_len;          /* bytes of decoded frames; 0: default */
 	unsigned commit_seconds;   /* durable after; 0: default (5) */
 	enum encode_effort effort; /* for new data */
 	uint64_t train_after;      /* bytes of a class; 0: default (512 KiB) */
-	unsigned cold_seconds;     /* data is optimised after, while nobody uses
-				    * the store; 0: never */
+	unsigned cold_seconds;     /* data is optimised after; 0: never */
 	uint64_t segment_len;      /* 0: default (SEGMENT_LEN) */
-	uint64_t checkpoint_len;   /* bytes of operations that are worth a
-				    * checkpoint, at least; 0: default */
+	uint64_t checkpoint_len;   /* of operations, at least; 0: default */
+	/* While it opens: bytes of the log that were read. INDEX held. Or NULL. */
+	void (*progress)(void *ctx, uint64_t done, uint64_t total);
+	void *progress_ctx;
 };
 
 /* How far a dump has come; all zero at first. The fields are the dumper's. */
@@ -95,8 +96,9 @@ struct store_handlers {
 /* What opening found; static texts, NULL when all is well. */
 struct store_opened {
 	bool replayed;         /* the index was behind and has caught up */
-	bool rebuilt;          /* the index was missing or damaged */
+	bool rebuilt;          /* the index was made from the log */
 	bool from_checkpoint;  /* it was rebuilt without the log's beginning */
+	const char *damage;    /* what is wrong with the log, or NULL */
 	const char *read_only; /* why the store is read-only, or NULL */
 };
 
@@ -143,8 +145,7 @@ void store_fail(struct store *s, int err, const char *what);
 /* 0, or -EROFS when nothing may be changed. */
 int store_writable(const struct store *s);
 
-/* Somebody uses the store: it stops at once what it does only at idle time.
- * Cheap; any lock held. */
+/* Somebody is there: ends what is done only at idle time. Cheap; any lock held. */
 void store_use(struct store *s);
 
 /*

@@ -316,3 +316,23 @@ int superblock_read(int dir_fd, struct superblock *ret)
 	n = io_pread(fd, text, sizeof(text), 0);
 	return n < 0 ? (int)n : superblock_parse(span_of(text, (size_t)n), ret);
 }
+
+int superblock_write(int dir_fd, const struct superblock *sb)
+{
+	char text[SUPERBLOCK_LEN_MAX];
+	size_t len = superblock_put(sb, text);
+	AUTO_CLOSE int fd = io_open(dir_fd, SUPERBLOCK_NEW_NAME,
+				    O_WRONLY | O_CREAT | O_EXCL, 0600);
+	int rc;
+
+	if (fd < 0)
+		return fd;
+	rc = io_pwrite(fd, text, len, 0);
+	if (rc == 0)
+		rc = io_fsync(fd);
+	if (rc == 0)
+		rc = io_rename(dir_fd, SUPERBLOCK_NEW_NAME, SUPERBLOCK_NAME);
+	if (rc < 0)
+		(void)io_unlink(dir_fd, SUPERBLOCK_NEW_NAME);
+	return rc;
+}

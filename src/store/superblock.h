@@ -2,7 +2,7 @@
 /*
  * superblock.h - the text that makes a directory a store.
  *
- * FORMAT.md section 1. Pure, but for reading. Errors: -EUCLEAN (damage),
+ * FORMAT.md section 1. Pure, but for the two that read and write the file. Errors: -EUCLEAN (damage),
  * -EOPNOTSUPP (newer).
  */
 #ifndef STORE_SUPERBLOCK_H
@@ -10,7 +10,8 @@
 
 #include "base/bytes.h"
 
-#define SUPERBLOCK_NAME "sigmafs.store"
+#define SUPERBLOCK_NAME     "sigmafs.store"
+#define SUPERBLOCK_NEW_NAME "sigmafs.store.new"
 
 enum {
 	SUPERBLOCK_VERSION = 1,
@@ -39,5 +40,9 @@ int superblock_parse(struct span text, struct superblock *ret);
 
 /* The one of the store whose directory is open. Also errors of the file. */
 int superblock_read(int dir_fd, struct superblock *ret);
+
+/* Writes the store's superblock, or another one in its place, by a rename. Durable
+ * when the directory is. -EEXIST: somebody else is at it. */
+int superblock_write(int dir_fd, const struct superblock *sb);
 
 #endif

@@ -360,6 +360,9 @@ int volume_open(const char *path, const struct volume_options *options,
 	if (rc)
 		return rc;
 	rc = check_root(v);
+	/* The log has lost it. */
+	if (rc == -EROFS && store_opened(v->store)->damage)
+		rc = -EUCLEAN;
 	if (!rc && store_writable(v->store) == 0) {
 		rc = purge(v);
 		if (!rc)

@@ -42,5 +42,6 @@ Suite *suite_segment(void);
 Suite *suite_sketches(void);
 Suite *suite_store(void);
 Suite *suite_superblock(void);
+Suite *suite_superblock_restore(void);
 
 #endif
