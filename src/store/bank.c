@@ -231,12 +231,7 @@ int bank_load(struct bank *b, uint64_t chunk, struct frame_place *ret)
 
 uint64_t bank_moment(struct bank *b)
 {
-	uint64_t moment;
-
-	sync_lock(&b->lock);
-	moment = b->moment;
-	sync_unlock(&b->lock);
-	return moment;
+	return atomic_load(&b->moment);
 }
 
 void bank_remember(struct bank *b, const struct bank_memory *m,

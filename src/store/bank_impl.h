@@ -34,8 +34,10 @@ struct bank {
 	struct pending open GUARDED_BY(lock);
 	struct pending sealed GUARDED_BY(lock);
 	struct places places GUARDED_BY(lock);
-	uint64_t moment GUARDED_BY(lock); /* grows with each frame of moves */
-	size_t n_refs GUARDED_BY(lock);   /* entries in refs */
+	/* Grows with each frame of moves, under the lock. Atomic: who is to look a
+	 * place up reads it before; an older one only means to remember nothing. */
+	_Atomic uint64_t moment;
+	size_t n_refs GUARDED_BY(lock); /* entries in refs */
 	unsigned n_expected GUARDED_BY(lock);
 	unsigned n_settling GUARDED_BY(lock);
 	struct sync_cond settled; /* n_expected is 0, or nobody settles */

@@ -467,6 +467,11 @@ void chunk_put(struct chunk_view *v)
 	*v = (struct chunk_view){ .cached = NULL };
 }
 
+bool chunk_beside(const struct chunk_view *v, uint64_t chunk, struct span *ret)
+{
+	return cached_find(v->cached, chunk, ret) == 0;
+}
+
 /* ---- describing ---------------------------------------------------------- */
 
 static int describe(struct context *x, uint64_t chunk,

@@ -42,6 +42,10 @@ int chunk_get_base(struct store *s, uint64_t chunk, struct chunk_view *ret);
 int chunk_get_alone(struct store *s, uint64_t chunk, struct chunk_view *ret);
 void chunk_put(struct chunk_view *v);
 
+/* Whether the frame that `v` pins holds this chunk, too; then its bytes, which stay
+ * as long as the pin. */
+bool chunk_beside(const struct chunk_view *v, uint64_t chunk, struct span *ret);
+
 /* A whole frame, which cache_put() gives back. -ENOENT: its segment is gone. */
 int chunk_get_frame(struct store *s, const struct frame_place *place,
 		    struct cached **ret);

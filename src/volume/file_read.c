@@ -160,43 +160,72 @@ static int add_hole(struct reading *rd)
 	return rd->bounced ? 0 : switch_to_bounce(rd);
 }
 
-static int add_chunk(struct reading *rd, uint64_t off, uint64_t end,
-		     const struct extent *e)
+/* The bytes of the extent's chunk, and a pin on its frame. Neighbours in a file are
+ * neighbours in a frame, mostly: then they share the pin, and take no locks. */
+static int pin_chunk(struct reading *rd, const struct extent *e,
+		     struct span *ret)
 {
-	size_t chunk_off = (size_t)(e->chunk_off + (off - e->off));
-	size_t len = (size_t)(end - off);
-	struct file_read *r = rd->r;
+	struct file_read_pin *pins = rd->r->pins;
 	struct chunk_view view;
-	int rc = 0;
+	size_t n = rd->n_pins;
+	int rc;
 
+	assert(pins);
+	if (n > 0 && chunk_beside(&pins[n - 1].view, e->chunk, ret))
+		return 0;
 	rc = rd->alone && e->len >= ALONE_MIN
 		     ? chunk_get_alone(rd->v->store, e->chunk, &view)
 		     : chunk_get(rd->v->store, e->chunk, &view);
 	if (rc)
 		return rc;
-	if (chunk_off + len > view.bytes.len) {
-		chunk_put(&view);
+	/* What is in the bounce needs no pin. */
+	if (n > 0 && rd->bounced)
+		chunk_put(&pins[--n].view);
+	pins[n++].view = view;
+	rd->n_pins = n;
+	*ret = view.bytes;
+	return 0;
+}
+
+/* Bytes that are pinned; they may go on where those before end. */
+static void add_piece(struct file_read *r, const uint8_t *bytes, size_t len)
+{
+	struct iovec *last = r->n_iov > 0 ? &r->iov[r->n_iov - 1] : NULL;
+
+	if (last && (uint8_t *)last->iov_base + last->iov_len == bytes)
+		last->iov_len += len;
+	else
+		r->iov[r->n_iov++] = (struct iovec){
+			.iov_base = (void *)(uintptr_t)bytes,
+			.iov_len = len,
+		};
+}
+
+static int add_chunk(struct reading *rd, uint64_t off, uint64_t end,
+		     const struct extent *e)
+{
+	size_t chunk_off = (size_t)(e->chunk_off + (off - e->off));
+	size_t len = (size_t)(end - off);
+	struct span bytes = { NULL, 0 };
+	int rc = 0;
+
+	if (!rd->bounced && rd->r->n_iov == READ_IOV_MAX)
+		rc = switch_to_bounce(rd);
+	if (!rc)
+		rc = pin_chunk(rd, e, &bytes);
+	if (rc)
+		return rc;
+	if (chunk_off + len > bytes.len)
 		return corrupt(
 			"an extent of inode %llu at %llu leaves its chunk",
 			(unsigned long long)rd->inode->ino,
 			(unsigned long long)e->off);
-	}
-	if (!rd->bounced && r->n_iov == READ_IOV_MAX)
-		rc = switch_to_bounce(rd);
-	if (!rc && rd->bounced) {
-		memcpy(r->bounce + (off - rd->off), view.bytes.ptr + chunk_off,
+	if (rd->bounced)
+		memcpy(rd->r->bounce + (off - rd->off), bytes.ptr + chunk_off,
 		       len);
-	} else if (!rc) {
-		r->iov[r->n_iov++] = (struct iovec){
-			.iov_base =
-				(void *)(uintptr_t)(view.bytes.ptr + chunk_off),
-			.iov_len = len,
-		};
-		r->pins[rd->n_pins++].view = view;
-		return 0;
-	}
-	chunk_put(&view);
-	return rc;
+	else
+		add_piece(rd->r, bytes.ptr + chunk_off, len);
+	return 0;
 }
 
 /* The mapped bytes of [off, end), which lies in the leaf. */

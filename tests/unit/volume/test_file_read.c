@@ -21,6 +21,7 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -320,6 +321,66 @@ START_TEST(reads_not_ahead_for_random_readers)
 }
 END_TEST
 
+enum { TEXT_LEN = 100000, HOLE_LEN = 8192 };
+
+/* Compares a read of all, and counts the frames that were looked for. */
+static uint64_t count_frames(struct fixture *f, uint64_t ino, struct span all,
+			     int *ret_pieces)
+{
+	struct cache *cache = volume_store(f->v)->cache;
+	struct cache_stats before;
+	struct cache_stats after;
+	struct file_read r;
+	size_t at = 0;
+
+	cache_stat(cache, &before);
+	ck_ok(file_read(f->v, ino, 0, all.len, &r));
+	ck_assert_uint_eq(r.len, all.len);
+	for (int i = 0; i < r.n_iov; at += r.iov[i++].iov_len)
+		ck_assert_mem_eq(r.iov[i].iov_base, all.ptr + at,
+				 r.iov[i].iov_len);
+	ck_assert_uint_eq(at, all.len);
+	*ret_pieces = r.n_iov;
+	file_read_done(&r);
+	cache_stat(cache, &after);
+	return after.hits + after.misses - before.hits - before.misses;
+}
+
+/* Chunks that lie together are one piece, and a frame is looked for once; with a
+ * hole between them, too, where all is copied. */
+START_TEST(neighbours_share_a_frame)
+{
+	uint8_t *text = calloc(1, TEXT_LEN + HOLE_LEN);
+	struct fixture f;
+	uint64_t ino;
+	uint64_t n_frames;
+	int n_pieces;
+
+	ck_assert(text != NULL);
+	for (size_t i = 0; i < TEXT_LEN; i += 10)
+		(void)snprintf((char *)text + i, 11, "%9zu\n", i * i % 999983);
+	text[TEXT_LEN] = 0;
+	fixture_init(&f);
+	ino = make_file(&f, VOLUME_ROOT, "f");
+	ck_ok(file_write(f.v, ino, 0, span_of(text, TEXT_LEN), 0));
+	ck_ok(file_fsync(f.v, ino));
+	fixture_reopen(&f);
+	n_frames = count_frames(&f, ino, span_of(text, TEXT_LEN), &n_pieces);
+	ck_assert_uint_eq(n_frames, 1);
+	ck_assert_int_eq(n_pieces, 1);
+	ck_ok(file_allocate(f.v, ino,
+			    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			    (uint64_t)3 * HOLE_LEN, HOLE_LEN));
+	memset(text + (size_t)3 * HOLE_LEN, 0, HOLE_LEN);
+	ck_ok(file_fsync(f.v, ino));
+	n_frames = count_frames(&f, ino, span_of(text, TEXT_LEN), &n_pieces);
+	ck_assert_uint_eq(n_frames, 1);
+	ck_assert_int_eq(n_pieces, 1);
+	fixture_release(&f);
+	free(text);
+}
+END_TEST
+
 Suite *suite_file_read(void)
 {
 	const TTest *const tests[] = {
@@ -330,6 +391,7 @@ Suite *suite_file_read(void)
 		a_change_drops_the_leaves_that_it_touches,
 		reads_ahead_into_the_next_leaf,
 		reads_not_ahead_for_random_readers,
+		neighbours_share_a_frame,
 	};
 
 	return suite_of("volume/file_read", tests, ARRAY_LEN(tests), 60);
