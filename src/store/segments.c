@@ -13,9 +13,14 @@
 #include "base/io.h"
 #include "base/sync.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 
-enum { OPEN_MAX_SEGMENTS = 128 };
+enum {
+	OPEN_MAX_SEGMENTS = 128,
+	SPARE_FILES = 8, /* descriptors for others: the control socket, ... */
+};
 
 /* In the place of a descriptor. */
 enum { DIRECT_UNTRIED = -1, DIRECT_REFUSED = -2 };
@@ -27,6 +32,7 @@ struct segments {
 	uint64_t n_removed GUARDED_BY(lock); /* files, ever */
 	int log_fd;                          /* immutable */
 	uint8_t uuid[SEGMENT_UUID_LEN];      /* immutable */
+	rlim_t n_files;                      /* immutable; RLIMIT_NOFILE */
 	segments_opener *opener;             /* immutable; NULL: open_named() */
 	void *opener_ctx;
 };
@@ -35,6 +41,7 @@ int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
 		 struct segments **ret)
 {
 	struct segments *t = calloc(1, sizeof(*t));
+	struct rlimit limit;
 
 	if (!t)
 		return -ENOMEM;
@@ -42,6 +49,8 @@ int segments_new(int log_fd, const uint8_t uuid[SEGMENT_UUID_LEN],
 	idmap_init(&t->open);
 	t->log_fd = log_fd;
 	memcpy(t->uuid, uuid, SEGMENT_UUID_LEN);
+	t->n_files = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur
+							   : RLIM_INFINITY;
 	*ret = t;
 	return 0;
 }
@@ -76,15 +85,13 @@ void segments_free(struct segments *t)
 	free(t);
 }
 
-/* Closes the one that was unused for longest, when there are too many. */
-static void evict_locked(struct segments *t) REQUIRES(t->lock)
+/* Closes the one that was unused for longest; false: all are in use. */
+static bool evict_locked(struct segments *t) REQUIRES(t->lock)
 {
 	struct segment *oldest = NULL;
 	struct idmap_slot slot;
 	size_t cursor = 0;
 
-	if (t->open.n_used < OPEN_MAX_SEGMENTS)
-		return;
 	while (idmap_next(&t->open, &cursor, &slot)) {
 		struct segment *s = (struct segment *)(uintptr_t)slot.value;
 
@@ -92,9 +99,35 @@ static void evict_locked(struct segments *t) REQUIRES(t->lock)
 			oldest = s;
 	}
 	if (!oldest)
-		return;
+		return false;
 	(void)idmap_del(&t->open, oldest->header.number);
 	segment_free(oldest);
+	return true;
+}
+
+static bool evict(struct segments *t)
+{
+	bool done;
+
+	sync_lock(&t->lock);
+	done = evict_locked(t);
+	sync_unlock(&t->lock);
+	return done;
+}
+
+/* A file of the log. When the process or the system has no descriptor left, or few,
+ * segments that nobody uses give theirs. */
+static int open_file(struct segments *t, const char *name, int flags)
+{
+	int fd;
+
+	do
+		fd = io_open(t->log_fd, name, flags, 0600);
+	while ((fd == -EMFILE || fd == -ENFILE) && evict(t));
+	/* The lowest free number is given out first. */
+	if (fd >= 0 && (rlim_t)fd + SPARE_FILES >= t->n_files)
+		(void)evict(t);
+	return fd;
 }
 
 static struct segment *find_locked(struct segments *t, uint64_t number)
@@ -127,7 +160,8 @@ static struct segment *segment_new(const struct segment *like)
 /* Enters one that nobody else has entered. */
 static int enter_locked(struct segments *t, struct segment *s) REQUIRES(t->lock)
 {
-	evict_locked(t);
+	if (t->open.n_used >= OPEN_MAX_SEGMENTS)
+		(void)evict_locked(t);
 	s->used = ++t->clock;
 	return idmap_set(&t->open, s->header.number, (uintptr_t)s);
 }
@@ -220,7 +254,7 @@ static int open_named(struct segments *t, uint64_t number, struct segment *ret)
 	int rc;
 
 	segment_name(number, name);
-	fd = io_open(t->log_fd, name, O_RDONLY, 0);
+	fd = open_file(t, name, O_RDONLY);
 	if (fd < 0)
 		return fd;
 	rc = read_header(t, fd, number, &ret->header);
@@ -295,7 +329,7 @@ static int direct_fd_of(struct segments *t, struct segment *s)
 	if (fd != DIRECT_UNTRIED)
 		return fd;
 	segment_name(s->header.number, name);
-	opened = io_open(t->log_fd, name, O_RDONLY | O_DIRECT, 0);
+	opened = open_file(t, name, O_RDONLY | O_DIRECT);
 	if (opened < 0)
 		opened = DIRECT_REFUSED;
 	if (atomic_compare_exchange_strong(&s->direct_fd, &fd, opened))
@@ -336,7 +370,7 @@ int segments_create(struct segments *t, const struct segment_header *h,
 	int rc;
 
 	segment_name(h->number, name);
-	fd = io_open(t->log_fd, name, O_RDWR | O_CREAT | O_EXCL, 0600);
+	fd = open_file(t, name, O_RDWR | O_CREAT | O_EXCL);
 	if (fd < 0)
 		return fd;
 	rc = write_header(t, fd, h);
@@ -354,7 +388,7 @@ int segments_cut(struct segments *t, uint64_t number, uint64_t len)
 	int rc;
 
 	segment_name(number, name);
-	fd = io_open(t->log_fd, name, O_RDWR, 0);
+	fd = open_file(t, name, O_RDWR);
 	if (fd < 0)
 		return fd;
 	rc = io_ftruncate(fd, len);
@@ -401,7 +435,7 @@ int segments_size(struct segments *t, uint64_t number, uint64_t *ret)
 	AUTO_CLOSE int fd = -1;
 
 	segment_name(number, name);
-	fd = io_open(t->log_fd, name, O_RDONLY, 0);
+	fd = open_file(t, name, O_RDONLY);
 	return fd < 0 ? fd : io_size(fd, ret);
 }
 

@@ -12,6 +12,7 @@
 #include "store/segments.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 static const struct segment_header SAMPLE = {
 	.number = 7,
@@ -199,6 +200,71 @@ START_TEST(open_files_are_few)
 }
 END_TEST
 
+/* Lets the process have `n` descriptors from now on, until the old limit, which is
+ * returned, is set again. */
+static rlim_t limit_files(rlim_t n)
+{
+	struct rlimit limit;
+	rlim_t old;
+
+	ck_ok(getrlimit(RLIMIT_NOFILE, &limit));
+	old = limit.rlim_cur;
+	limit.rlim_cur = n;
+	ck_ok(setrlimit(RLIMIT_NOFILE, &limit));
+	return old;
+}
+
+/* Those that nobody uses give theirs; more than there are cannot be in use. */
+START_TEST(descriptors_run_out)
+{
+	enum { ROOM = 8, SPARE = 8 /* it leaves to others */ };
+	struct segment_header h = SAMPLE;
+	struct segment *held[ROOM + SPARE + 1];
+	struct tmpdir tmp;
+	struct segments *t;
+	struct segment *s;
+	unsigned n = 0;
+	rlim_t old;
+	int rc = 0;
+	int spare;
+	int fd;
+
+	tmpdir_init(&tmp);
+	fd = io_open(tmp.fd, ".", 0, 0);
+	ck_assert_int_ge(fd, 0);
+	old = limit_files((rlim_t)fd + SPARE + ROOM);
+	t = table(&tmp);
+	for (h.number = 1; rc == 0 && h.number <= 5 * (uint64_t)ROOM;
+	     h.number++) {
+		rc = segments_create(t, &h, &s);
+		if (rc == 0)
+			segments_put(t, s);
+	}
+	for (h.number = 1; rc == 0 && h.number <= 5 * (uint64_t)ROOM;
+	     h.number++) {
+		rc = segments_get(t, h.number, &s);
+		if (rc == 0)
+			segments_put(t, s);
+	}
+	spare = io_open(tmp.fd, ".", 0, 0);
+	for (h.number = 1; rc == 0 && n <= ROOM + SPARE; h.number++) {
+		rc = segments_get(t, h.number, &held[n]);
+		n += rc == 0;
+	}
+	(void)limit_files(old);
+	ck_rc(rc, -EMFILE);
+	ck_assert_uint_gt(n, ROOM / 2);
+	/* Before all were in use, there were some. */
+	ck_assert_int_le(spare, fd + ROOM + 1);
+	(void)io_close(spare);
+	while (n > 0)
+		segments_put(t, held[--n]);
+	(void)io_close(fd);
+	segments_free(t);
+	tmpdir_release(&tmp);
+}
+END_TEST
+
 START_TEST(strangers_are_refused)
 {
 	struct segment_header h = SAMPLE;
@@ -239,6 +305,8 @@ Suite *suite_segment(void)
 		files_are_made_found_and_removed,
 		read_past_the_cache,
 		open_files_are_few,
+		descriptors_run_out,
+		descriptors_run_out,
 		strangers_are_refused,
 	};
 
