@@ -8,6 +8,7 @@
 #include "volume/dir.h"
 
 #include "base/error.h"
+#include "volume/acl.h"
 #include "volume/acl_xattr.h"
 #include "volume/data.h"
 #include "volume/policy_xattr.h"
@@ -372,6 +373,16 @@ static int make_in(struct adding *a, const struct volume_new *what,
 	return rc;
 }
 
+size_t dir_new_len(struct volume *v, uint64_t parent)
+{
+	ssize_t list = volume_getxattr(
+		v, parent, span_of(ACL_DEFAULT, sizeof(ACL_DEFAULT) - 1), NULL,
+		0);
+
+	/* A directory has it twice, in the log and in the index. */
+	return DIR_ADD_LEN + (list > 0 ? 4 * (size_t)list : 0);
+}
+
 int volume_make(struct volume *v, uint64_t parent, struct span name,
 		const struct volume_new *what, struct volume_attr *ret)
 {
@@ -381,7 +392,8 @@ int volume_make(struct volume *v, uint64_t parent, struct span name,
 	if (!rc)
 		rc = check_new(what);
 	if (!rc)
-		rc = store_reserve(v->store, DIR_ADD_LEN + what->target.len);
+		rc = store_reserve(v->store,
+				   dir_new_len(v, parent) + what->target.len);
 	if (!rc)
 		rc = txn_begin(v->store);
 	if (rc)
@@ -446,7 +458,7 @@ int volume_make_unnamed(struct volume *v, uint64_t parent,
 	int rc = S_ISREG(what->mode) ? 0 : -EINVAL;
 
 	if (!rc)
-		rc = store_reserve(v->store, DIR_ADD_LEN);
+		rc = store_reserve(v->store, dir_new_len(v, parent));
 	if (!rc)
 		rc = txn_begin(v->store);
 	if (rc)

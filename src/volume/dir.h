@@ -10,6 +10,10 @@
 
 enum { DIR_ADD_LEN = 512 /* what a name and an inode take in log and index */ };
 
+/* The same for something new in `parent`, which inherits its default list. Takes
+ * INDEX if that has attributes. */
+size_t dir_new_len(struct volume *v, uint64_t parent);
+
 /* 0, -ENOENT (empty), -ENAMETOOLONG, -EINVAL ('/' or NUL). "." and ".." pass. */
 int dir_check_name(struct span name);
 

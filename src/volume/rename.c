@@ -350,7 +350,7 @@ int volume_rename(struct volume *v, const struct volume_place *from,
 		return -EINVAL;
 	rc = check_names(from, to, flags);
 	if (!rc && r.whiteout)
-		rc = store_reserve(v->store, DIR_ADD_LEN);
+		rc = store_reserve(v->store, dir_new_len(v, from->parent));
 	if (!rc && !r.no_replace)
 		rc = flush_source(v, from, to);
 	if (!rc)
