@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -277,6 +278,92 @@ static int run_direct(char **argv)
 	return 0;
 }
 
+/* Fills the file's first `len` bytes with one value after the other, until it is
+ * killed. */
+static void write_whole(const char *path, size_t len, int value)
+{
+	int fd = open_file(path, O_WRONLY | O_DIRECT);
+	char *bytes = aligned_alloc(4096, len);
+
+	need(bytes != NULL, "memory");
+	for (;; value = (value + 2) % 250) {
+		memset(bytes, value, len);
+		need(pwrite(fd, bytes, len, 0) == (ssize_t)len, "write");
+	}
+}
+
+/* whole FILE LENGTH COUNT: two processes overwrite the same bytes with O_DIRECT;
+ * prints how many of COUNT reads, or a few more, saw bytes of two writes. */
+static int run_whole(char **argv)
+{
+	size_t len = strtoull(argv[1], NULL, 0);
+	unsigned left = (unsigned)strtoul(argv[2], NULL, 0);
+	int fd = open_file(argv[0], O_RDWR | O_CREAT | O_DIRECT);
+	char *bytes = aligned_alloc(4096, len);
+	unsigned n_torn = 0, n_new = 0;
+	pid_t pids[2];
+	int i, last = -1;
+
+	need(bytes != NULL, "memory");
+	memset(bytes, 0, len);
+	need(pwrite(fd, bytes, len, 0) == (ssize_t)len, "write");
+	for (i = 0; i < 2; i++) {
+		pids[i] = fork();
+		need(pids[i] >= 0, "fork");
+		if (pids[i] == 0) {
+			(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+			write_whole(argv[0], len, i + 1);
+		}
+	}
+	/* Until there was something to see. */
+	for (; left > 0 || n_new<2; left -= left> 0) {
+		need(pread(fd, bytes, len, 0) == (ssize_t)len, "read");
+		n_torn += memcmp(bytes, bytes + 1, len - 1) != 0;
+		n_new += (unsigned char)bytes[0] != last;
+		last = (unsigned char)bytes[0];
+	}
+	for (i = 0; i < 2; i++) {
+		int status;
+
+		need(kill(pids[i], SIGKILL) == 0, "kill");
+		need(waitpid(pids[i], &status, 0) == pids[i], "wait");
+		need(WIFSIGNALED(status), "a writer failed");
+	}
+	(void)printf("%u\n", n_torn);
+	return 0;
+}
+
+/* open COUNT DIRECTORY: has so many files open at once, writes to each and reads it
+ * back; prints what the first open(2) that fails gives, or how many there were. */
+static int run_open(char **argv)
+{
+	int n_files = (int)strtol(argv[0], NULL, 0);
+	int *fds = calloc((size_t)n_files, sizeof(*fds));
+	char path[300];
+	int i, back;
+
+	need(fds != NULL, "memory");
+	for (i = 0; i < n_files; i++) {
+		(void)snprintf(path, sizeof(path), "%s/%d", argv[1], i);
+		fds[i] = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+		if (fds[i] < 0) {
+			print_result(-1);
+			return 0;
+		}
+	}
+	for (i = 0; i < n_files; i++)
+		need(write(fds[i], &i, sizeof(i)) == sizeof(i), "write");
+	for (i = 0; i < n_files; i++) {
+		if (i % 100 == 0)
+			need(fsync(fds[i]) == 0, "fsync");
+		need(pread(fds[i], &back, sizeof(back), 0) == sizeof(back) &&
+			     back == i,
+		     "read");
+	}
+	print_result(n_files);
+	return 0;
+}
+
 /* The line VmHWM of a process that is about to end, in KiB. */
 static unsigned long peak_of(pid_t pid)
 {
@@ -352,6 +439,7 @@ static const struct {
 	{ "hold", 3, run_hold },     { "clone", 2, run_clone },
 	{ "socket", 1, run_socket }, { "fallocate", 4, run_fallocate },
 	{ "say", 2, run_say },       { "direct", 2, run_direct },
+	{ "whole", 3, run_whole },   { "open", 2, run_open },
 };
 
 int main(int argc, char **argv)

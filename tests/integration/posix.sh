@@ -345,6 +345,48 @@ test_posix_atime_unlogged()
 	finish
 }
 
+# A read sees a write whole or not at all: those of up to 1 MiB that do not go
+# through the kernel's cache.
+test_posix_whole_writes()
+{
+	start
+	same torn "$("$HELPER" whole small 4096 500)" 0
+	same torn "$("$HELPER" whole middle 131072 200)" 0
+	same torn "$("$HELPER" whole large 1048576 50)" 0
+	finish
+}
+
+# Open files cost the daemon no descriptor; segments cost one each as long as there
+# are some to spare.
+test_posix_descriptors()
+{
+	local i
+	"$SIGMAFS" mkfs -q store
+	# Each mount that writes begins a segment.
+	for ((i = 0; i < 12; i++)); do
+		mount_at store mnt
+		bytes 100000 "$i" >"mnt/part$i"
+		unmount_at mnt
+	done
+	mkdir mnt.few
+	(
+		ulimit -n 28
+		"$SIGMAFS" mount store mnt.few
+	)
+	pids+=("$(holder_of store)")
+	(
+		ulimit -n 4000
+		same files "$("$HELPER" open 3000 mnt.few)" 3000
+		ulimit -n 100
+		same 'one too many' "$("$HELPER" open 100 mnt.few)" EMFILE
+	)
+	for ((i = 0; i < 12; i++)); do
+		bytes 100000 "$i" | cmp - "mnt.few/part$i"
+	done
+	unmount_at mnt.few
+	"$SIGMAFS" check store
+}
+
 test_posix_locks()
 {
 	start
