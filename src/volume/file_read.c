@@ -181,6 +181,7 @@ static int pin_chunk(struct reading *rd, const struct extent *e,
 	/* What is in the bounce needs no pin. */
 	if (n > 0 && rd->bounced)
 		chunk_put(&pins[--n].view);
+	assert(n < READ_IOV_MAX);
 	pins[n++].view = view;
 	rd->n_pins = n;
 	*ret = view.bytes;
@@ -209,7 +210,9 @@ static int add_chunk(struct reading *rd, uint64_t off, uint64_t end,
 	struct span bytes = { NULL, 0 };
 	int rc = 0;
 
-	if (!rd->bounced && rd->r->n_iov == READ_IOV_MAX)
+	/* Pieces of several pins may have become one. */
+	if (!rd->bounced &&
+	    (rd->r->n_iov == READ_IOV_MAX || rd->n_pins == READ_IOV_MAX))
 		rc = switch_to_bounce(rd);
 	if (!rc)
 		rc = pin_chunk(rd, e, &bytes);

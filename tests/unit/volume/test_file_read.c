@@ -381,6 +381,38 @@ START_TEST(neighbours_share_a_frame)
 }
 END_TEST
 
+/* Frames of whole pages may lie side by side in memory, so that their bytes are one
+ * piece; each needs its pin all the same. */
+START_TEST(more_frames_than_pieces)
+{
+	enum { FRAME = 64 << 10, N_FRAMES = READ_IOV_MAX + 36 };
+	uint8_t *bytes = malloc((size_t)N_FRAMES * FRAME);
+	struct rng rng = rng_of(9);
+	struct fixture f;
+	uint64_t ino;
+	int n_pieces;
+
+	ck_assert(bytes != NULL);
+	rng_fill(&rng, bytes, (size_t)N_FRAMES * FRAME);
+	fixture_init(&f);
+	ino = make_file(&f, VOLUME_ROOT, "f");
+	for (size_t i = 0; i < N_FRAMES; i++) {
+		ck_ok(file_write(f.v, ino, i * FRAME,
+				 span_of(bytes + i * FRAME, FRAME), 0));
+		ck_ok(file_fsync(f.v, ino));
+	}
+	fixture_reopen(&f);
+	ck_assert_uint_ge(count_frames(&f, ino,
+				       span_of(bytes, (size_t)N_FRAMES * FRAME),
+				       &n_pieces),
+			  N_FRAMES);
+	/* Not all were given one by one. */
+	ck_assert_int_eq(n_pieces, 1);
+	fixture_release(&f);
+	free(bytes);
+}
+END_TEST
+
 Suite *suite_file_read(void)
 {
 	const TTest *const tests[] = {
@@ -392,6 +424,7 @@ Suite *suite_file_read(void)
 		reads_ahead_into_the_next_leaf,
 		reads_not_ahead_for_random_readers,
 		neighbours_share_a_frame,
+		more_frames_than_pieces,
 	};
 
 	return suite_of("volume/file_read", tests, ARRAY_LEN(tests), 60);
