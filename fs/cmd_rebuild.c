@@ -17,7 +17,9 @@
 #include "volume/volume.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 static const struct option longs[] = {
 	{ "dry-run", no_argument, NULL, 'n' },
@@ -33,10 +35,10 @@ struct rebuilding {
 	bool as_json;
 	bool dry_run;
 	bool new_superblock;
+	bool rebuilt;
 	bool was_read; /* the log; what follows is known then */
 	bool from_checkpoint;
-	const char
-		*read_only; /* why it can only be read from now on, or NULL */
+	const char *why; /* it cannot give all, or only to read; or NULL */
 	struct stats stats;
 	struct percent percent;
 };
@@ -60,13 +62,14 @@ static int print_json(const struct rebuilding *r)
 	json_open(&json, NULL, '{');
 	json_text(&json, "store", r->store);
 	json_bool(&json, "dry_run", r->dry_run);
+	json_bool(&json, "rebuilt", r->rebuilt);
 	json_bool(&json, "new_superblock", r->new_superblock);
 	if (r->was_read) {
 		json_bool(&json, "from_checkpoint", r->from_checkpoint);
 		json_u64(&json, "files", r->stats.values[STATS_FILES]);
 		json_u64(&json, "raw_bytes", r->stats.values[STATS_RAW]);
-		if (r->read_only)
-			json_text(&json, "read_only", r->read_only);
+		if (r->why)
+			json_text(&json, "read_only", r->why);
 	}
 	json_close(&json, '}');
 	rc = json_end(&json, &text);
@@ -87,9 +90,9 @@ static void print_text(const struct rebuilding *r)
 		     r->stats.values[STATS_FILES] == 1 ? "file" : "files",
 		     cmd_bytes(r->stats.values[STATS_RAW], raw),
 		     r->dry_run ? "; nothing was changed" : "");
-	if (r->read_only)
-		(void)printf("'%s': read-only, because %s\n", r->store,
-			     r->read_only);
+	if (r->why)
+		(void)printf("'%s': %s%s\n", r->store,
+			     r->rebuilt ? "read-only, because " : "", r->why);
 }
 
 /* ---- rebuilding ----------------------------------------------------------- */
@@ -103,11 +106,11 @@ static int fail(const struct rebuilding *r, int rc)
 	return rc == -EUCLEAN ? CHECK_UNCORRECTED : CHECK_ERROR;
 }
 
-static int read_log(struct rebuilding *r)
+static int read_log(struct rebuilding *r, bool only_look)
 {
 	const struct volume_options options = {
 		.store = {
-			.read_only = r->dry_run,
+			.read_only = only_look,
 			.rebuild = true,
 			.progress = tell_progress,
 			.progress_ctx = r,
@@ -123,7 +126,7 @@ static int read_log(struct rebuilding *r)
 		return fail(r, rc);
 	opened = store_opened(volume_store(volume));
 	r->from_checkpoint = opened->from_checkpoint;
-	r->read_only = r->dry_run ? opened->damage : opened->read_only;
+	r->why = only_look ? opened->damage : opened->read_only;
 	r->was_read = true;
 	rc = stats_read(volume, &r->stats);
 	close_rc = volume_close(volume);
@@ -133,7 +136,33 @@ static int read_log(struct rebuilding *r)
 		report_error("'%s': %s", r->store, error_text(rc));
 		return CHECK_ERROR;
 	}
-	return r->read_only ? CHECK_UNCORRECTED : 0;
+	r->rebuilt = !only_look;
+	return r->why ? CHECK_UNCORRECTED : 0;
+}
+
+static bool has_index(const struct rebuilding *r)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	(void)snprintf(path, sizeof(path), "%s/index.db", r->store);
+	return lstat(path, &st) == 0;
+}
+
+/* An index may know what a damaged log does not tell any more: it stays then. */
+static int rebuild_index(struct rebuilding *r)
+{
+	int status = 0;
+
+	if (r->dry_run || has_index(r))
+		status = read_log(r, true);
+	if (r->dry_run)
+		return status;
+	if (status != 0 && r->was_read)
+		report_error("'%s': the index is left as it is, because the "
+			     "log would not give all of it",
+			     r->store);
+	return status != 0 ? status : read_log(r, false);
 }
 
 /* Without a superblock the log cannot even be looked at. */
@@ -155,8 +184,8 @@ static int rebuild(struct rebuilding *r)
 	if (r->new_superblock && r->dry_run)
 		status = CHECK_UNCORRECTED;
 	else
-		status =
-			read_log(r) | (r->new_superblock ? CHECK_CORRECTED : 0);
+		status = rebuild_index(r) |
+			 (r->new_superblock ? CHECK_CORRECTED : 0);
 	if ((status & CHECK_ERROR) != 0)
 		return status;
 	if (!r->as_json)
@@ -199,9 +228,10 @@ const struct command cmd_rebuild = {
 	.help = "The log holds all names, attributes and data; the index is "
 		"only a view of it.\n"
 		"The one that is there is kept beside the new one, as "
-		"index.db.bad-N. A superblock\n"
-		"that is missing or damaged is made again, too. The store must "
-		"not be mounted.\n"
+		"index.db.bad-N; if the\n"
+		"log is damaged, it stays. A superblock that is missing or "
+		"damaged is made again, too.\n"
+		"The store must not be mounted.\n"
 		"\n"
 		"  -n, --dry-run        say what the log tells, change nothing\n"
 		"  --json               one JSON object on one line\n"

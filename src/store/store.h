@@ -39,9 +39,9 @@ struct store_options {
 	unsigned commit_seconds;   /* durable after; 0: default (5) */
 	enum encode_effort effort; /* for new data */
 	uint64_t train_after;      /* bytes of a class; 0: default (512 KiB) */
-	unsigned cold_seconds;     /* data is optimised after; 0: never */
+	unsigned cold_seconds;     /* when unused, optimised after; 0: never */
 	uint64_t segment_len;      /* 0: default (SEGMENT_LEN) */
-	uint64_t checkpoint_len;   /* of operations, at least; 0: default */
+	uint64_t checkpoint_len;   /* bytes of operations for one; 0: default */
 	/* While it opens: bytes of the log that were read. INDEX held. Or NULL. */
 	void (*progress)(void *ctx, uint64_t done, uint64_t total);
 	void *progress_ctx;

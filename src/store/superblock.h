@@ -2,8 +2,8 @@
 /*
  * superblock.h - the text that makes a directory a store.
  *
- * FORMAT.md section 1. Pure, but for the two that read and write the file. Errors: -EUCLEAN (damage),
- * -EOPNOTSUPP (newer).
+ * FORMAT.md section 1. Pure, but for the two that read and write the file. Errors:
+ * -EUCLEAN (damage), -EOPNOTSUPP (newer).
  */
 #ifndef STORE_SUPERBLOCK_H
 #define STORE_SUPERBLOCK_H

@@ -104,12 +104,20 @@ test_rebuild_superblock()
 # What the log has lost cannot be made again; what comes before it can.
 test_rebuild_damage()
 {
+	local before
 	rebuild_store
 	mount_at store mnt
 	echo new >mnt/late
 	"$SIGMAFS" umount mnt
 	"$SIGMAFS" inspect store segments >segments
-	rm store/log/0000000002.seg store/index.db
+	rm store/log/0000000002.seg
+	# An index that is there knows more.
+	before=$(rebuild_picture)
+	rebuild_status 4 --json store
+	grep -q 'the index is left as it is' err || fail "$(cat err)"
+	grep -q '"rebuilt":false.*"read_only":' report || fail "$(cat report)"
+	same 'the store' "$(rebuild_picture)" "$before"
+	rm store/index.db
 	rebuild_status 4 store
 	grep -q "read-only, because " report || fail "$(cat report err segments)"
 }
